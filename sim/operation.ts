@@ -1,0 +1,125 @@
+/** What a step may ask for while it executes. */
+export interface StepContext {
+  /** The process whose step this is. */
+  readonly processId: number;
+  readonly nowNs: number;
+  /**
+   * A free choice inside the step: one of `count` alternatives, 0 to count - 1. `name` names the random stream, so a
+   * choice added in one model does not shift the draws of another.
+   */
+  choose(name: string, count: number): number;
+  /** Counts one more round of a retry loop of this process; the limit `retries` turns it into a `livelock`. */
+  retry(loop: string): void;
+}
+
+/**
+ * What a process waits for, and then does: one step, the unit of interleaving. A process yields it; the scheduler
+ * decides when, inside the window, it executes; the result goes back into the generator.
+ *
+ * `yield* operation` gives the result with its type. Its own iterator is used instead of a helper generator, because a
+ * generator per step costs the kernel a factor of three.
+ */
+export abstract class Operation<T = unknown> implements Iterator<Operation, T, unknown> {
+  /** Earliest moment, relative to when the process asked for the step. */
+  minNs = 0;
+  /** Latest moment, relative to when the process asked; Infinity is allowed. */
+  maxNs = 0;
+  /** Executes at once, as part of the step before it: for ghost state and notes, never for anything shared. */
+  readonly immediate: boolean = false;
+  /** Whether {@link ready} has to be asked. */
+  readonly guarded: boolean = false;
+
+  #asked = false;
+
+  /** What is waited for and done, for choice points and `stuck` reports. */
+  abstract readonly label: string;
+  abstract execute(context: StepContext): T;
+
+  /** The guard of a blocking step: a function of arena words only. */
+  ready(): boolean {
+    return true;
+  }
+
+  [Symbol.iterator](): Iterator<Operation, T, unknown> {
+    this.#asked = false;
+    return this;
+  }
+
+  next(result?: unknown): IteratorResult<Operation, T> {
+    if (!this.#asked) {
+      this.#asked = true;
+      return { done: false, value: this };
+    }
+    return { done: true, value: result as T };
+  }
+}
+
+/** The body of a process or a part of one. Between two yields it may look at nothing but its own locals. */
+export type Flow<T = void> = Generator<Operation, T, unknown>;
+
+/** Lets time pass. */
+export class Delay extends Operation<void> {
+  readonly label: string;
+
+  constructor(minNs: number, maxNs: number, label = 'delay') {
+    super();
+    this.minNs = minNs;
+    this.maxNs = maxNs;
+    this.label = label;
+  }
+
+  execute(): void {}
+}
+
+/** Blocks until a condition on arena words holds. */
+export class WaitUntil extends Operation<void> {
+  override readonly guarded = true;
+  readonly label: string;
+  readonly #condition: () => boolean;
+
+  constructor(label: string, condition: () => boolean, minNs = 0, maxNs = minNs) {
+    super();
+    this.label = label;
+    this.#condition = condition;
+    this.minNs = minNs;
+    this.maxNs = maxNs;
+  }
+
+  override ready(): boolean {
+    return this.#condition();
+  }
+
+  execute(): void {}
+}
+
+/** The back edge of a loop that tries again; see the rule `livelock`. */
+export class Retry extends Operation<void> {
+  override readonly immediate = true;
+  readonly label: string;
+
+  constructor(loop: string) {
+    super();
+    this.label = loop;
+  }
+
+  execute(context: StepContext): void {
+    context.retry(this.label);
+  }
+}
+
+/** Runs `note` as part of the step before it: declarations of a flow to the checkers. */
+export class Note<T = void> extends Operation<T> {
+  override readonly immediate = true;
+  readonly label: string;
+  readonly #note: (context: StepContext) => T;
+
+  constructor(label: string, note: (context: StepContext) => T) {
+    super();
+    this.label = label;
+    this.#note = note;
+  }
+
+  execute(context: StepContext): T {
+    return this.#note(context);
+  }
+}
