@@ -1,5 +1,5 @@
 /**
- * What one VT-d unit can do: fields of CAP_REG and ECAP_REG by their mnemonic (VT-d 11.4.2, 11.4.3), 0 or 1 unless
+ * What one VT-d unit can do: fields of CAP_REG and ECAP_REG by their mnemonic (VT-d 11.4), 0 or 1 unless
  * stated. Only what decides about entries, descriptors and required invalidations is here. Domain IDs have all
  * 16 bits (CAP.ND = 6). A type, not an interface, so that it is a record of numbers to the layout engine.
  */

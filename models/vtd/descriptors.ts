@@ -1,0 +1,196 @@
+import { unreachable } from '../../sim/assert.ts';
+import { type EntryLayout, encode, getField, reservedMask, zeroUnderMask } from '../entry-layout.ts';
+import { type Capabilities, defaultCapabilities } from './capabilities.ts';
+import {
+  contextDescriptor,
+  granularityCodes,
+  iotlbDescriptor,
+  pasidCacheDescriptor,
+  piotlbDescriptor,
+  waitDescriptor,
+} from './entries/invalidation-descriptors.ts';
+
+/** Bytes of a descriptor in a queue of 256-bit ones (IQA.DW = 1); 128-bit descriptors have zeros behind them. */
+export const descriptorBytes = 32;
+
+/** Descriptor types that are modelled (VT-d 6.5.2): bits 11:9 and bits 3:0 of the descriptor, joined. */
+export const descriptorType = { context: 1, iotlb: 2, wait: 5, piotlb: 6, pasidCache: 7 } as const;
+
+type Granularity<Kind extends keyof typeof granularityCodes> = keyof (typeof granularityCodes)[Kind];
+
+interface PageRange {
+  /** Low bits of the page number that are not compared: 0 is one 4 KB page, 9 is 2 MB. */
+  readonly addressMask: number;
+  /** In bytes, a multiple of 4096. */
+  readonly address: number;
+  /** IH: only leaf entries changed. */
+  readonly hint: boolean;
+}
+
+/** One descriptor as software means it. What a granularity has no use for is encoded all the same. */
+export type InvalidationDescriptor =
+  | {
+      readonly kind: 'context';
+      readonly granularity: Granularity<'context'>;
+      readonly did: number;
+      readonly sid: number;
+      /** Low bits of the function number that are not compared, 0 to 3. */
+      readonly functionMask: number;
+    }
+  | ({
+      readonly kind: 'iotlb';
+      readonly granularity: Granularity<'iotlb'>;
+      readonly did: number;
+      readonly drainReads: boolean;
+      readonly drainWrites: boolean;
+    } & PageRange)
+  | {
+      /** A wait that writes its status (SW = 1). */
+      readonly kind: 'wait';
+      /** In bytes, a multiple of 4. */
+      readonly statusAddress: number;
+      readonly statusData: number;
+      readonly interrupt: boolean;
+      readonly fence: boolean;
+      readonly pageRequestDrain: boolean;
+    }
+  | ({
+      readonly kind: 'piotlb';
+      readonly granularity: Granularity<'piotlb'>;
+      readonly did: number;
+      readonly pasid: number;
+    } & PageRange)
+  | {
+      readonly kind: 'pasid-cache';
+      readonly granularity: Granularity<'pasid-cache'>;
+      readonly did: number;
+      readonly pasid: number;
+    };
+
+/** The eight words of a descriptor. RangeError for an address that is not aligned and a value that does not fit. */
+export function encodeDescriptor(d: InvalidationDescriptor): Uint32Array {
+  switch (d.kind) {
+    case 'context':
+      return encode(contextDescriptor, {
+        typeLow: descriptorType.context,
+        granularity: granularityCodes.context[d.granularity],
+        did: d.did,
+        sid: d.sid,
+        functionMask: d.functionMask,
+      });
+    case 'iotlb':
+      return encode(iotlbDescriptor, {
+        typeLow: descriptorType.iotlb,
+        granularity: granularityCodes.iotlb[d.granularity],
+        drainWrites: Number(d.drainWrites),
+        drainReads: Number(d.drainReads),
+        did: d.did,
+        ...pageRangeOf(d),
+      });
+    case 'wait':
+      return encode(waitDescriptor, {
+        typeLow: descriptorType.wait,
+        interrupt: Number(d.interrupt),
+        statusWrite: 1,
+        fence: Number(d.fence),
+        pageRequestDrain: Number(d.pageRequestDrain),
+        statusData: d.statusData,
+        statusAddressLow: d.statusAddress % 2 ** 32,
+        statusAddressHigh: Math.floor(d.statusAddress / 2 ** 32),
+      });
+    case 'piotlb':
+      return encode(piotlbDescriptor, {
+        typeLow: descriptorType.piotlb,
+        granularity: granularityCodes.piotlb[d.granularity],
+        did: d.did,
+        pasid: d.pasid,
+        ...pageRangeOf(d),
+      });
+    case 'pasid-cache':
+      return encode(pasidCacheDescriptor, {
+        typeLow: descriptorType.pasidCache,
+        granularity: granularityCodes['pasid-cache'][d.granularity],
+        did: d.did,
+        pasid: d.pasid,
+      });
+    default:
+      return unreachable(d);
+  }
+}
+
+function pageRangeOf({ addressMask, address, hint }: PageRange): {
+  addressMask: number;
+  address: number;
+  hint: number;
+} {
+  return { addressMask, address, hint: Number(hint) };
+}
+
+/** Type of a descriptor, bits 11:9 above bits 3:0; one of {@link descriptorType} if it is modelled. */
+export function decodeDescriptor(words: ArrayLike<number>, base: number): number {
+  const { typeLow, typeHigh } = contextDescriptor.fields;
+  return getField(typeHigh, words, base) * 16 + getField(typeLow, words, base);
+}
+
+/** Readers of a wait descriptor. */
+export const waitFields = {
+  interrupt: (words: ArrayLike<number>, base: number): boolean =>
+    getField(waitDescriptor.fields.interrupt, words, base) === 1,
+  statusWrite: (words: ArrayLike<number>, base: number): boolean =>
+    getField(waitDescriptor.fields.statusWrite, words, base) === 1,
+  fence: (words: ArrayLike<number>, base: number): boolean => getField(waitDescriptor.fields.fence, words, base) === 1,
+  statusData: (words: ArrayLike<number>, base: number): number =>
+    getField(waitDescriptor.fields.statusData, words, base),
+  /** In bytes; addresses of 2^53 and above, which no memory here has, lose low bits. */
+  statusAddress: (words: ArrayLike<number>, base: number): number =>
+    getField(waitDescriptor.fields.statusAddressHigh, words, base) * 2 ** 32 +
+    getField(waitDescriptor.fields.statusAddressLow, words, base) * 4,
+} as const;
+
+interface DescriptorRule {
+  readonly layout: EntryLayout<string, 'PDS'>;
+  readonly granularities: readonly number[] | undefined;
+}
+
+const rules: ReadonlyMap<number, DescriptorRule> = new Map<number, DescriptorRule>([
+  [descriptorType.context, { layout: contextDescriptor, granularities: Object.values(granularityCodes.context) }],
+  [descriptorType.iotlb, { layout: iotlbDescriptor, granularities: Object.values(granularityCodes.iotlb) }],
+  [descriptorType.wait, { layout: waitDescriptor, granularities: undefined }],
+  [descriptorType.piotlb, { layout: piotlbDescriptor, granularities: Object.values(granularityCodes.piotlb) }],
+  [
+    descriptorType.pasidCache,
+    { layout: pasidCacheDescriptor, granularities: Object.values(granularityCodes['pasid-cache']) },
+  ],
+]);
+
+/** IQERCD.IQEI (VT-d 11.4.9.9). */
+const invalidType = 3;
+const reservedField = 4;
+const lastType = { legacy: 5, scalable: 0xa } as const;
+
+/**
+ * 0, or the IQEI code of a descriptor of eight words that the queue must refuse: 3 for a type the mode does not have
+ * (legacy 1 to 5, scalable 1 to Ah), 4 for reserved bits, and 4 as well for an invalid granularity, for which the
+ * specification has no code of its own. AM is not compared with CAP.MAMV. Types that exist but have no layout here (3, 4, 8, 9, Ah)
+ * give 0: the queue must stop at them as unmodelled.
+ */
+export function descriptorError(
+  words: ArrayLike<number>,
+  base: number,
+  mode: 'scalable' | 'legacy',
+  capabilities: Capabilities = defaultCapabilities,
+): 0 | typeof invalidType | typeof reservedField {
+  const type = decodeDescriptor(words, base);
+  if (type < 1 || type > lastType[mode]) {
+    return invalidType;
+  }
+  const rule = rules.get(type);
+  if (rule === undefined) {
+    return 0;
+  }
+  if (!zeroUnderMask(words, base, reservedMask(rule.layout, capabilities))) {
+    return reservedField;
+  }
+  const code = getField(contextDescriptor.fields.granularity, words, base);
+  return rule.granularities === undefined || rule.granularities.includes(code) ? 0 : reservedField;
+}
