@@ -117,6 +117,11 @@ export class Fifo {
     this.#table.set(row, column, value);
   }
 
+  /** Arena index of a column of a record. */
+  indexOf(row: number, column: number): number {
+    return this.#table.rowBase(row) + column;
+  }
+
   /** Takes out one record; those behind it move up. */
   remove(row: number): void {
     const last = this.length - 1;

@@ -68,9 +68,14 @@ export class Trace<E extends { readonly kind: string }> {
     channel.active = true;
   }
 
+  /** Forgets the records; a recording goes on. */
+  clear(): void {
+    this.records = [];
+  }
+
+  /** Switches recording; the records of before stay until {@link clear}. */
   record(on: boolean): void {
     this.recording = on;
-    this.records = [];
     for (const channel of this.#channels.values()) {
       channel.active = on || channel.observers.length > 0;
     }

@@ -1,0 +1,46 @@
+import type { Arena } from '../../sim/arena.ts';
+import type { Structure, SystemTrace } from '../trace-events.ts';
+
+/** What a checker is attached to. Its ghost state lives in the arena, so that undo and fingerprints cover it. */
+export interface CheckerPorts {
+  readonly arena: Arena;
+  readonly trace: SystemTrace;
+  readonly facts: CheckerFacts;
+  /** Reports a broken rule; the rule name and whether it stops the run are the checker's. */
+  readonly report: (message: string, source: string) => void;
+}
+
+/** What checkers may know beyond events: names for messages, and how many entries there are. */
+export interface CheckerFacts {
+  readonly entryCount: number;
+  nameOfEntry(entry: number): string;
+  structureOfEntry(entry: number): Structure;
+  nameOfDevice(sid: number): string;
+  /** Text of a fault reason code, and whether only a torn entry gives it. */
+  faultReason(code: number): { readonly text: string; readonly onlyTornEntryGives: boolean };
+  readonly mode: 'legacy' | 'scalable';
+  /** CAP.CM. */
+  readonly cachingMode: boolean;
+  /** PASID a PASID entry is for, or -1. */
+  pasidOfEntry(entry: number): number;
+  /** Requester ID of the device an entry is for, or -1. */
+  sidOfEntry(entry: number): number;
+}
+
+/** A small observer of trace events. It watches, it never drives. */
+export interface Checker {
+  readonly rule: string;
+  /** One sentence for `tornread list --rules` and the documentation. */
+  readonly brokenWhen: string;
+  /**
+   * True for a rule that hardware state or DMA has broken: what follows is its consequence, so the run ends. False for
+   * a rule of programming that software has broken: the run goes on, to see whether harm comes of it.
+   */
+  readonly stopsRun: boolean;
+  attach(ports: CheckerPorts): void;
+}
+
+/** A fault code as the specification writes it. */
+export function hexCode(code: number): string {
+  return `${code.toString(16).toUpperCase()}h`;
+}

@@ -1,0 +1,162 @@
+import { Table } from '../../sim/containers.ts';
+import { getField } from '../entry-layout.ts';
+import type { Structure, TraceEvent } from '../trace-events.ts';
+import { contextEntry } from '../vtd/entries/context-entry.ts';
+import { pasidEntry, pasidTableType } from '../vtd/entries/pasid-entry.ts';
+import {
+  type ChangedStructure,
+  type EntryChange,
+  type RequiredInvalidation,
+  requiredInvalidations,
+} from '../vtd/required-invalidations.ts';
+import type { Checker, CheckerFacts } from './checker.ts';
+
+type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
+
+const structures: Readonly<Record<Structure, ChangedStructure>> = {
+  'root-entry': 'root',
+  'scalable-root-entry': 'root',
+  'context-entry': 'context',
+  'scalable-context-entry': 'context',
+  'pasid-directory-entry': 'pasid-directory',
+  'pasid-entry': 'pasid-entry',
+};
+
+/** Ghost state of one entry under change: what it was before the first store, and how far the invalidations are. */
+const column = { changed: 0, wasPresent: 1, oldDid: 2, oldPgtt: 3, present: 4, done: 5 } as const;
+
+/** Software took a change as complete without the invalidations of the specification's table, in their order. */
+export const invalidationOrder: Checker = {
+  rule: 'invalidation-order',
+  brokenWhen: 'a required order of invalidations (VT-d 6.5.3.3) was not kept before software took a change as complete',
+  stopsRun: false,
+  attach({ arena, trace, facts, report }) {
+    const changes = new Table(arena, 'checker.invalidation-order', facts.entryCount, 6);
+    trace.observe('entry-changed', ({ structure, entry, before, words }) => {
+      if (changes.get(entry, column.changed) === 0) {
+        changes.set(entry, column.changed, 1);
+        changes.set(entry, column.wasPresent, (before[0] as number) & 1);
+        changes.set(entry, column.oldDid, didOf(structure, before));
+        changes.set(entry, column.oldPgtt, pgttOf(structure, before));
+      }
+      changes.set(entry, column.present, (words[0] as number) & 1);
+      // What was invalidated before this store may be cached again from what it replaces.
+      changes.set(entry, column.done, 0);
+    });
+    trace.observe('invalidation-done', (event) => {
+      for (let entry = 0; entry < facts.entryCount; entry += 1) {
+        if (changes.get(entry, column.changed) === 1) {
+          const steps = stepsFor(facts, entry, changes);
+          const next = steps[changes.get(entry, column.done)];
+          if (next !== undefined && covers(event, next, { entry, facts, did: changes.get(entry, column.oldDid) })) {
+            changes.set(entry, column.done, changes.get(entry, column.done) + 1);
+          }
+        }
+      }
+    });
+    trace.observe('update-end', ({ entry }) => {
+      if (changes.get(entry, column.changed) === 1) {
+        const missing = stepsFor(facts, entry, changes)[changes.get(entry, column.done)];
+        if (missing !== undefined) {
+          report(
+            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
+              `the old DID ${changes.get(entry, column.oldDid)}`,
+            'VT-d 6.5.3.3, 6.2.3.1',
+          );
+        }
+      }
+      changes.clearRow(entry);
+    });
+  },
+};
+
+function stepsFor(facts: CheckerFacts, entry: number, changes: Table): readonly RequiredInvalidation[] {
+  const pgtt = changes.get(entry, column.oldPgtt);
+  const { sequence } = requiredInvalidations({
+    structure: structures[facts.structureOfEntry(entry)],
+    change: changeOf(changes, entry),
+    mode: facts.mode,
+    cachingMode: facts.cachingMode,
+    walksSecondStage: pgtt === pasidTableType.second || pgtt === pasidTableType.nested,
+    isRidPasid: facts.pasidOfEntry(entry) === 0,
+  });
+  // No device here has ATS enabled, so no device TLB can hold anything.
+  return sequence.filter(({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb');
+}
+
+function changeOf(changes: Table, entry: number): EntryChange {
+  if (changes.get(entry, column.wasPresent) === 0) {
+    return 'present-set';
+  }
+  return changes.get(entry, column.present) === 0 ? 'present-cleared' : 'other-field';
+}
+
+interface Scope {
+  readonly entry: number;
+  readonly facts: CheckerFacts;
+  readonly did: number;
+}
+
+/** Whether an invalidation does at least what a step of the table asks for (VT-d 6.5.2.1 to 6.5.2.4). */
+function covers(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
+  switch (step.kind) {
+    case 'context':
+      return done.invalidation === 'context' && coversContext(done, step, scope);
+    case 'pasid-cache':
+      return done.invalidation === 'pasid-cache' && coversTags(done, step, scope);
+    case 'iotlb':
+      return done.invalidation === 'iotlb' && coversTags(done, step, scope);
+    case 'piotlb':
+      // An IOTLB invalidation of the whole domain drops all that a PASID-selective one does.
+      return (done.invalidation === 'piotlb' || done.invalidation === 'iotlb') && coversTags(done, step, scope);
+    default:
+      return false;
+  }
+}
+
+function coversContext(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {
+  if (done.granularity === 'global' || step.granularity === 'global') {
+    return done.granularity === 'global';
+  }
+  return done.granularity === 'device' ? done.sid === facts.sidOfEntry(entry) : done.did === did;
+}
+
+function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {
+  switch (done.granularity) {
+    case 'global':
+      return true;
+    case 'domain':
+      return step.granularity !== 'global' && (done.did === did || facts.structureOfEntry(entry) !== 'pasid-entry');
+    case 'pasid':
+      return step.granularity === 'pasid' && done.did === did && done.pasid === facts.pasidOfEntry(entry);
+    default:
+      return false;
+  }
+}
+
+function didOf(structure: Structure, words: readonly number[]): number {
+  switch (structure) {
+    case 'pasid-entry':
+      return getField(pasidEntry.fields.domainId, words, 0);
+    case 'context-entry':
+      return getField(contextEntry.fields.domainId, words, 0);
+    default:
+      return 0;
+  }
+}
+
+function pgttOf(structure: Structure, words: readonly number[]): number {
+  return structure === 'pasid-entry' ? getField(pasidEntry.fields.pgtt, words, 0) : 0;
+}
+
+function describe({ kind, granularity }: RequiredInvalidation): string {
+  const names: Readonly<Record<RequiredInvalidation['kind'], string>> = {
+    context: 'a context-cache invalidation',
+    'pasid-cache': 'a PASID-cache invalidation',
+    iotlb: 'an IOTLB invalidation',
+    piotlb: 'a PASID-based IOTLB invalidation',
+    'device-tlb': 'a device-TLB invalidation',
+    'pasid-device-tlb': 'a PASID-based device-TLB invalidation',
+  };
+  return `${names[kind]} (${granularity})`;
+}

@@ -1,0 +1,109 @@
+import type { Arena } from '../../sim/arena.ts';
+import { Table } from '../../sim/containers.ts';
+import type { SystemTrace } from '../trace-events.ts';
+
+export interface ReachPorts {
+  readonly arena: Arena;
+  readonly trace: SystemTrace;
+  readonly entryCount: number;
+  readonly mark: () => void;
+}
+
+/** A state that some schedule of a case has to reach, so that `holds` is never empty. */
+export interface ReachMark {
+  readonly name: string;
+  readonly reachedWhen: string;
+  attach(ports: ReachPorts): void;
+}
+
+export const reachMarks: readonly ReachMark[] = [
+  {
+    name: 'fetch-overlaps-update',
+    reachedWhen: 'a store changes an entry after hardware has read a part of it and before it has read the rest',
+    attach({ arena, trace, entryCount, mark }) {
+      const fetching = new Table(arena, 'reach.fetching', entryCount, 1);
+      trace.observe('entry-read', (event) => {
+        if (event.entry >= 0) {
+          fetching.set(event.entry, 0, 1);
+        }
+      });
+      trace.observe('entry-used', (event) => {
+        if (event.entry >= 0) {
+          fetching.set(event.entry, 0, 0);
+        }
+      });
+      trace.observe('entry-changed', (event) => {
+        if (fetching.get(event.entry, 0) === 1) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'dma-during-update',
+    reachedWhen: 'a DMA reaches memory between the first store of an update and its end',
+    attach({ arena, trace, entryCount, mark }) {
+      const updating = updatingEntries({ arena, trace, entryCount }, 'reach.dma-during-update');
+      trace.observe('dma', () => {
+        if (updating() > 0) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'fault-during-update',
+    reachedWhen: 'a DMA faults between the first store of an update and its end',
+    attach({ arena, trace, entryCount, mark }) {
+      const updating = updatingEntries({ arena, trace, entryCount }, 'reach.fault-during-update');
+      trace.observe('fault', () => {
+        if (updating() > 0) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'dma-translated',
+    reachedWhen: 'a DMA reaches memory',
+    attach({ trace, mark }) {
+      trace.observe('dma', mark);
+    },
+  },
+  {
+    name: 'dma-faulted',
+    reachedWhen: 'a DMA faults',
+    attach({ trace, mark }) {
+      trace.observe('fault', mark);
+    },
+  },
+  {
+    name: 'cache-hit',
+    reachedWhen: 'a translation is found in a cache',
+    attach({ trace, mark }) {
+      trace.observe('cache-hit', mark);
+    },
+  },
+  {
+    name: 'line-evicted',
+    reachedWhen: 'a dirty line is written back without a clflush',
+    attach({ trace, mark }) {
+      trace.observe('line-evicted', mark);
+    },
+  },
+];
+
+/** Number of entries between the first store of their update and its end. */
+function updatingEntries(
+  { arena, trace, entryCount }: Omit<ReachPorts, 'mark'>,
+  name: string,
+): () => number {
+  const changed = new Table(arena, name, entryCount + 1, 1);
+  const set = (entry: number, to: number): void => {
+    changed.set(entryCount, 0, changed.get(entryCount, 0) + to - changed.get(entry, 0));
+    changed.set(entry, 0, to);
+  };
+  trace.observe('entry-changed', (event) => set(event.entry, 1));
+  trace.observe('update-end', (event) => set(event.entry, 0));
+  return () => changed.get(entryCount, 0);
+}

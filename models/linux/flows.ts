@@ -1,0 +1,19 @@
+import type { FlowDefinition } from './flow-definition.ts';
+import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { pasidReplace } from './vtd/pasid-replace.ts';
+import { pasidSetup } from './vtd/pasid-setup.ts';
+import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
+import { pasidTeardown } from './vtd/pasid-teardown.ts';
+import { rootClear, rootSetup } from './vtd/root-entry-update.ts';
+
+/** Every driver flow a scenario can name; adding one is a file and a line here. */
+export const flows: readonly FlowDefinition[] = [
+  pasidTeardown,
+  pasidSetup,
+  pasidReplace,
+  pasidTablePublish,
+  contextSetup,
+  contextClear,
+  rootSetup,
+  rootClear,
+];

@@ -1,0 +1,112 @@
+import type { Flow } from '../../../sim/operation.ts';
+import type { PlainStore } from '../../memory/cpu.ts';
+import { encodeContextEntry } from '../../vtd/entries/context-entry.ts';
+import { defineFlow } from '../flow-definition.ts';
+import { qwordsOf } from './pasid-encoding.ts';
+import { iotlbDomainInvalidation } from './pasid-flush.ts';
+import type { Domain } from './vtd-driver.ts';
+
+/** Context entry words as domain_context_mapping_one leaves them: 48-bit second stage, or pass-through. */
+export function contextEntryFor(domain: Domain): Uint32Array {
+  return encodeContextEntry({
+    present: 1,
+    translationType: domain.stage === 'pass-through' ? 2 : 0,
+    secondStagePointer: domain.secondStageTable,
+    addressWidth: 2,
+    domainId: domain.did,
+  });
+}
+
+/*  CPU                               IOMMU
+ *  ===                               =====
+ *  store lo = root | P   (moved up)
+ *                                    read context entry: P=1, DID=0, AW=0
+ *  store hi = DID | AW
+ */
+export const contextSetup = defineFlow({
+  name: 'vtd/context-setup',
+  summary: 'Set up a legacy context entry (domain_context_mapping_one).',
+  source: 'patch 3/5 of "Ensure memory ordering in context & root entry updates"; c1e4f1dccbe9 (CVE-2026-45944)',
+  parameters: {
+    device: { type: 'device', summary: 'Whose entry.' },
+    domain: { type: 'domain', summary: 'The domain to attach.' },
+    order: {
+      type: 'choice',
+      summary: 'no-barrier: plain stores, P may come first; barrier: dma_wmb before P.',
+      values: ['no-barrier', 'barrier'],
+    },
+  },
+  *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
+    const address = vtd.device(device).contextEntryAddress;
+    const target = contextEntryFor(vtd.domain(domainName));
+    const [low, high] = qwordsOf(target) as [bigint, bigint];
+    const fields: PlainStore[] = [
+      { address: address + 8, widthBits: 64, value: high },
+      { address, widthBits: 64, value: low & ~1n },
+    ];
+    yield* vtd.lock(cpu);
+    yield* vtd.beginUpdate(address, [target]);
+    if (order === 'no-barrier') {
+      yield* cpu.plainStores([...fields, { address, widthBits: 64, value: low }]);
+    } else {
+      for (const field of fields) {
+        yield* cpu.store64(field.address, field.value);
+      }
+      yield* cpu.barrier('dma_wmb');
+      yield* cpu.store64(address, low);
+    }
+    yield* vtd.flushCache(cpu, address, 16);
+    yield* vtd.unlock(cpu);
+    yield* vtd.endUpdate(address, target);
+  },
+});
+
+/*  CPU                               IOMMU
+ *  ===                               =====
+ *  store hi = 0          (moved up)
+ *                                    read context entry: P=1, DID=0, AW=0
+ *  store lo = 0
+ */
+export const contextClear = defineFlow({
+  name: 'vtd/context-clear',
+  summary: 'Clear a legacy context entry (domain_context_clear_one).',
+  source: 'patch 3/5 of "Ensure memory ordering in context & root entry updates"; c1e4f1dccbe9 (CVE-2026-45944)',
+  parameters: {
+    device: { type: 'device', summary: 'Whose entry.' },
+    domain: { type: 'domain', summary: 'The domain it is attached to.' },
+    order: {
+      type: 'choice',
+      summary: 'clear-first: both halves as plain stores, then flush; present-bit-first: P, flush, then the rest.',
+      values: ['clear-first', 'present-bit-first'],
+    },
+  },
+  *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
+    const { contextEntryAddress: address, sid } = vtd.device(device);
+    const domain = vtd.domain(domainName);
+    const zero = new Uint32Array(4);
+    yield* vtd.lock(cpu);
+    yield* vtd.beginUpdate(address, [zero]);
+    if (order === 'clear-first') {
+      yield* cpu.plainStores([
+        { address, widthBits: 64, value: 0n },
+        { address: address + 8, widthBits: 64, value: 0n },
+      ]);
+    } else {
+      const low = yield* cpu.load64(address);
+      yield* cpu.store64(address, low & ~1n);
+      yield* cpu.barrier('dma_wmb');
+    }
+    yield* vtd.flushCache(cpu, address, 16);
+    yield* vtd.unlock(cpu);
+    yield* vtd.queue.submitSync(cpu, [
+      { kind: 'context', granularity: 'device', did: domain.did, sid, functionMask: 0 },
+    ]);
+    yield* vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
+    yield* vtd.endUpdate(address, zero);
+    if (order === 'present-bit-first') {
+      yield* cpu.store64(address, 0n);
+      yield* cpu.store64(address + 8, 0n);
+      yield* vtd.flushCache(cpu, address, 16);
+    }
+  },
+});

@@ -1,0 +1,31 @@
+import { encodePasidEntry, pasidTableType } from '../../vtd/entries/pasid-entry.ts';
+import type { Domain } from './vtd-driver.ts';
+
+/** PASID entry words as the setup functions of drivers/iommu/intel/pasid.c leave them. */
+export function pasidEntryFor(domain: Domain): Uint32Array {
+  const common = { present: 1, domainId: domain.did, pageWalkSnoop: 1 };
+  switch (domain.stage) {
+    case 'first':
+      return encodePasidEntry({ ...common, pgtt: pasidTableType.first, firstStagePointer: domain.firstStageTable, addressWidth: 2 });
+    case 'second':
+      return encodePasidEntry({ ...common, pgtt: pasidTableType.second, secondStagePointer: domain.secondStageTable, addressWidth: 2 });
+    case 'nested':
+      return encodePasidEntry({
+        ...common,
+        pgtt: pasidTableType.nested,
+        firstStagePointer: domain.firstStageTable,
+        secondStagePointer: domain.secondStageTable,
+        addressWidth: 2,
+      });
+    case 'pass-through':
+      return encodePasidEntry({ ...common, pgtt: pasidTableType.passThrough, addressWidth: 2 });
+  }
+}
+
+export function qwordsOf(words: ArrayLike<number>): readonly bigint[] {
+  const qwords: bigint[] = [];
+  for (let i = 0; i < words.length; i += 2) {
+    qwords.push((BigInt((words[i + 1] as number) >>> 0) << 32n) | BigInt((words[i] as number) >>> 0));
+  }
+  return qwords;
+}

@@ -1,0 +1,81 @@
+import type { Flow } from '../../../sim/operation.ts';
+import type { Cpu } from '../../memory/cpu.ts';
+import type { InvalidationDescriptor } from '../../vtd/descriptors.ts';
+import type { Domain, VtdDriver } from './vtd-driver.ts';
+
+/** What follows a change of a PASID entry: all of it, or one of the mistakes that a flow can be asked to make. */
+export const pasidFlushes = [
+  'full',
+  'none',
+  'no-clflush',
+  'pasid-cache-only',
+  'iotlb-only',
+  'iotlb-first',
+  'wrong-did',
+] as const;
+export type PasidFlush = (typeof pasidFlushes)[number];
+
+export interface FlushedEntry {
+  readonly address: number;
+  readonly pasid: number;
+  /** The domain the entry had: caches are tagged with its DID. */
+  readonly domain: Domain;
+  /** `teardown`: the "P 1->0" row of VT-d 6.5.3.3; `change`: the "any other field" row. */
+  readonly row: 'teardown' | 'change';
+  readonly flush: PasidFlush;
+}
+
+/**
+ * clflush where needed, PASID-cache invalidation, then IOTLB invalidation, each submitted and waited for on its own
+ * (intel_pasid_tear_down_entry and intel_pasid_flush_present; VT-d 6.5.3.3).
+ */
+export function* flushPasidEntry(vtd: VtdDriver, cpu: Cpu, entry: FlushedEntry): Flow {
+  if (entry.flush !== 'no-clflush') {
+    yield* vtd.flushCache(cpu, entry.address, 64);
+  }
+  for (const descriptor of descriptorsFor(entry)) {
+    yield* vtd.queue.submitSync(cpu, [descriptor]);
+  }
+}
+
+function descriptorsFor(entry: FlushedEntry): readonly InvalidationDescriptor[] {
+  const { domain, pasid, row, flush } = entry;
+  const did = flush === 'wrong-did' ? domain.did + 1 : domain.did;
+  const pasidCache = pasidCacheInvalidation(did, pasid);
+  const walksSecondStage = domain.stage === 'second' || domain.stage === 'nested';
+  const iotlb: InvalidationDescriptor =
+    row === 'teardown' && walksSecondStage ? iotlbDomainInvalidation(did) : pasidIotlbInvalidation(did, pasid);
+  switch (flush) {
+    case 'none':
+      return [];
+    case 'pasid-cache-only':
+      return [pasidCache];
+    case 'iotlb-only':
+      return [iotlb];
+    case 'iotlb-first':
+      return [iotlb, pasidCache];
+    default:
+      return [pasidCache, iotlb];
+  }
+}
+
+export function pasidCacheInvalidation(did: number, pasid: number): InvalidationDescriptor {
+  return { kind: 'pasid-cache', granularity: 'pasid', did, pasid };
+}
+
+function pasidIotlbInvalidation(did: number, pasid: number): InvalidationDescriptor {
+  return { kind: 'piotlb', granularity: 'pasid', did, pasid, addressMask: 0, address: 0, hint: false };
+}
+
+export function iotlbDomainInvalidation(did: number): InvalidationDescriptor {
+  return {
+    kind: 'iotlb',
+    granularity: 'domain',
+    did,
+    addressMask: 0,
+    address: 0,
+    hint: false,
+    drainReads: true,
+    drainWrites: true,
+  };
+}

@@ -1,0 +1,85 @@
+import type { Flow } from '../../../sim/operation.ts';
+import { defineFlow } from '../flow-definition.ts';
+import { pasidEntryFor, qwordsOf } from './pasid-encoding.ts';
+import { flushPasidEntry, pasidCacheInvalidation } from './pasid-flush.ts';
+import { writePasidEntry } from './pasid-setup.ts';
+
+/*  CPU                               IOMMU fetcher
+ *  ===                               =============
+ *                                    read quantum 0 (old)
+ *  *pte = new  (64-bit stores)
+ *                                    read quantum 1 (new)   <-- torn
+ *  invalidate PASID cache, IOTLB
+ */
+export const pasidReplace = defineFlow({
+  name: 'vtd/pasid-replace',
+  summary: 'Replace the domain of a present PASID entry.',
+  source: 'drivers/iommu/intel/pasid.c: 7543ee63e811 (v6.13), c3b1edea3791 (v7.0); 001_ac28d31df0936f05.txt',
+  parameters: {
+    device: { type: 'device', summary: 'Whose entry.' },
+    pasid: { type: 'pasid', summary: 'Which entry.', default: 0 },
+    from: { type: 'domain', summary: 'The domain attached now.' },
+    to: { type: 'domain', summary: 'The domain to attach.' },
+    order: {
+      type: 'choice',
+      summary:
+        'struct-copy: *pte = new (v6.13); teardown-setup: tear down, then set up (v7.0); low-high and high-low: two ' +
+        '128-bit stores; qwords: 64-bit stores of q0 then q1 then the rest; whole-low: one 128-bit store of the low half only.',
+      values: ['struct-copy', 'teardown-setup', 'low-high', 'high-low', 'qwords', 'whole-low'],
+    },
+    sync: { type: 'boolean', summary: 'A PASID-cache invalidation between the two 128-bit stores.', default: false },
+    hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
+  },
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, hitless }): Flow {
+    const address = vtd.pasidEntryAddress(device, pasid);
+    const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
+    const target = pasidEntryFor(newDomain);
+    const zero = new Uint32Array(16);
+    const qwords = qwordsOf(target);
+    const halves = [qwords.slice(0, 2), qwords.slice(2, 4)].map(
+      ([low, high]) => ((high as bigint) << 64n) | (low as bigint),
+    );
+    const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
+    const old = { address, pasid, domain: oldDomain, flush: 'full' } as const;
+
+    yield* vtd.lock(cpu);
+    yield* vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
+    switch (order) {
+      case 'struct-copy':
+        yield* cpu.plainStores(qwords.map((value, i) => ({ address: address + i * 8, widthBits: 64 as const, value })));
+        break;
+      case 'qwords':
+        for (const [i, qword] of qwords.entries()) {
+          yield* cpu.store64(address + i * 8, qword);
+        }
+        break;
+      case 'teardown-setup': {
+        const q0 = yield* cpu.load64(address);
+        yield* cpu.store64(address, q0 & ~1n);
+        yield* cpu.barrier('dma_wmb');
+        yield* vtd.unlock(cpu);
+        yield* flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
+        yield* vtd.lock(cpu);
+        yield* writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
+        yield* vtd.unlock(cpu);
+        yield* vtd.endUpdate(address, target);
+        return;
+      }
+      case 'whole-low':
+        yield* store128(0);
+        break;
+      default: {
+        const [first, second] = order === 'low-high' ? [0, 1] : [1, 0];
+        yield* store128(first as number);
+        if (sync) {
+          yield* vtd.flushCache(cpu, address, 64);
+          yield* vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDomain.did, pasid)]);
+        }
+        yield* store128(second as number);
+      }
+    }
+    yield* vtd.unlock(cpu);
+    yield* flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
+    yield* vtd.endUpdate(address, target);
+  },
+});

@@ -1,0 +1,66 @@
+import type { Arena } from '../../../sim/arena.ts';
+import { Cell } from '../../../sim/containers.ts';
+import { type Flow, Note } from '../../../sim/operation.ts';
+import type { Cpu } from '../../memory/cpu.ts';
+import { descriptorBytes, encodeDescriptor, type InvalidationDescriptor } from '../../vtd/descriptors.ts';
+import { queueSlots } from '../../vtd/invalidation-queue.ts';
+
+/** QI_DONE and QI_IN_USE of drivers/iommu/intel/dmar.c. */
+const done = 2;
+const inUse = 1;
+
+export interface QueuedInvalidationPlaces {
+  readonly ringAddress: number;
+  /** desc_status[]: one 32-bit word a slot. */
+  readonly statusAddress: number;
+  readonly lockAddress: number;
+  /** Address of the IQT register. */
+  readonly tailRegister: number;
+}
+
+/**
+ * The software side of the invalidation queue: qi_submit_sync of Linux 7.0 (drivers/iommu/intel/dmar.c) on its good
+ * path. Descriptors and a wait descriptor are written behind the tail, the tail is moved, and the CPU waits until
+ * hardware has written the status.
+ */
+export class QueuedInvalidation {
+  readonly #places: QueuedInvalidationPlaces;
+  /** q_inval.free_head: protected by the lock. */
+  readonly #freeHead: Cell;
+
+  constructor(arena: Arena, places: QueuedInvalidationPlaces) {
+    this.#places = places;
+    this.#freeHead = new Cell(arena, 'linux.qi.free-head');
+  }
+
+  /** Submits descriptors (or their eight words as they are) and one wait; returns when the wait is complete. */
+  *submitSync(cpu: Cpu, descriptors: readonly (InvalidationDescriptor | readonly number[])[]): Flow {
+    const { ringAddress, statusAddress, lockAddress, tailRegister } = this.#places;
+    yield* cpu.lock(lockAddress, 'q_lock');
+    const first = yield* new Note('free_head', () => this.#freeHead.get());
+    const waitSlot = (first + descriptors.length) % queueSlots;
+    const wait: InvalidationDescriptor = {
+      kind: 'wait',
+      statusAddress: statusAddress + waitSlot * 4,
+      statusData: done,
+      interrupt: false,
+      fence: false,
+      pageRequestDrain: false,
+    };
+    for (const [i, descriptor] of descriptors.entries()) {
+      const slot = (first + i) % queueSlots;
+      yield* cpu.storeBlock(ringAddress + slot * descriptorBytes, wordsOfDescriptor(descriptor));
+    }
+    yield* cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
+    yield* cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, wordsOfDescriptor(wait));
+    const tail = (waitSlot + 1) % queueSlots;
+    yield* new Note('free_head', () => this.#freeHead.set(tail));
+    yield* cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
+    yield* cpu.unlock(lockAddress);
+    yield* cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
+  }
+}
+
+function wordsOfDescriptor(descriptor: InvalidationDescriptor | readonly number[]): readonly number[] {
+  return 'kind' in descriptor ? Array.from(encodeDescriptor(descriptor)) : descriptor;
+}

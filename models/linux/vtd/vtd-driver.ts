@@ -1,0 +1,131 @@
+import { assert } from '../../../sim/assert.ts';
+import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
+import type { EntryRegistry } from '../../entry-registry.ts';
+import type { Cpu } from '../../memory/cpu.ts';
+import type { QueuedInvalidation } from './queued-invalidation.ts';
+
+export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
+
+/** An iommu domain, with its tables in memory. */
+export interface Domain {
+  readonly name: string;
+  readonly stage: Stage;
+  readonly did: number;
+  /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
+  readonly firstStageTable: number;
+  readonly secondStageTable: number;
+}
+
+export interface Device {
+  readonly name: string;
+  /** Requester ID: bus, device, function. */
+  readonly sid: number;
+  /** Address of the 64-bit half of the root entry (scalable) or of the root entry (legacy) that leads to it. */
+  readonly rootEntryAddress: number;
+  readonly contextEntryAddress: number;
+  readonly pasidDirectoryAddress: number;
+}
+
+export interface VtdDriverPorts {
+  readonly registry: EntryRegistry;
+  readonly queue: QueuedInvalidation;
+  /** ECAP.C: without it every table store has to be written back with clflush. */
+  readonly coherentWalks: boolean;
+  readonly isScalable: boolean;
+  /** iommu->lock. */
+  readonly lockAddress: number;
+}
+
+/** What the intel-iommu driver knows: devices, domains, and where their table entries are. */
+export class VtdDriver {
+  readonly registry: EntryRegistry;
+  readonly queue: QueuedInvalidation;
+  readonly #ports: VtdDriverPorts;
+  readonly #devices = new Map<string, Device>();
+  readonly #domains = new Map<string, Domain>();
+  /** Address of the PASID table for a device and the upper PASID bits. */
+  readonly #pasidTables = new Map<string, number>();
+
+  constructor(ports: VtdDriverPorts) {
+    this.#ports = ports;
+    this.registry = ports.registry;
+    this.queue = ports.queue;
+  }
+
+  get isScalable(): boolean {
+    return this.#ports.isScalable;
+  }
+
+  /** 32-bit words of the tracked entry at an address. */
+  entryWords(address: number): number {
+    return this.registry.modelOf(this.registry.entryAt(address)).wordCount;
+  }
+
+  addDevice(device: Device): void {
+    this.#devices.set(device.name, device);
+  }
+
+  addDomain(domain: Domain): void {
+    this.#domains.set(domain.name, domain);
+  }
+
+  addPasidTable(device: string, pasid: number, address: number): void {
+    this.#pasidTables.set(`${device}/${pasid >>> 6}`, address);
+  }
+
+  device(name: string): Device {
+    const device = this.#devices.get(name);
+    assert(device !== undefined, `device ${name} is known`);
+    return device;
+  }
+
+  domain(name: string): Domain {
+    const domain = this.#domains.get(name);
+    assert(domain !== undefined, `domain ${name} is known`);
+    return domain;
+  }
+
+  hasPasidTable(device: string, pasid: number): boolean {
+    return this.#pasidTables.has(`${device}/${pasid >>> 6}`);
+  }
+
+  pasidTableAddress(device: string, pasid: number): number {
+    const address = this.#pasidTables.get(`${device}/${pasid >>> 6}`);
+    assert(address !== undefined, `device ${device} has a table for PASID ${pasid}`);
+    return address;
+  }
+
+  pasidEntryAddress(device: string, pasid: number): number {
+    return this.pasidTableAddress(device, pasid) + (pasid & 63) * 64;
+  }
+
+  lock(cpu: Cpu): Operation<void> {
+    return cpu.lock(this.#ports.lockAddress, 'iommu->lock');
+  }
+
+  unlock(cpu: Cpu): Operation<void> {
+    return cpu.unlock(this.#ports.lockAddress);
+  }
+
+  /** __iommu_flush_cache: clflush_cache_range, with its two mb(), when walks are not coherent. */
+  *flushCache(cpu: Cpu, address: number, byteCount: number): Flow {
+    if (this.#ports.coherentWalks) {
+      return;
+    }
+    yield* cpu.barrier('mb');
+    yield* cpu.flushRange(address, byteCount);
+    yield* cpu.barrier('mb');
+  }
+
+  /** Declares that an entry is about to change, and to what; the last target is the final one. */
+  beginUpdate(entryAddress: number, targets: readonly ArrayLike<number>[], hitless = false): Note {
+    const entry = this.registry.entryAt(entryAddress);
+    return new Note('update begins', () => this.registry.beginUpdate(entry, targets, hitless));
+  }
+
+  /** Declares that software takes the change as complete: nothing older may be in use from here. */
+  endUpdate(entryAddress: number, target: ArrayLike<number>): Note {
+    const entry = this.registry.entryAt(entryAddress);
+    return new Note('update ends', () => this.registry.endUpdate(entry, target));
+  }
+}

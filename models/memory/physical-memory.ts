@@ -1,0 +1,157 @@
+import type { Arena } from '../../sim/arena.ts';
+import { assert } from '../../sim/assert.ts';
+import { BitSet } from '../../sim/containers.ts';
+
+export const pageBytes = 4096;
+export const lineBytes = 64;
+const lineWords = lineBytes / 4;
+
+export interface PhysicalMemoryConfig {
+  /** Size of RAM, from physical address 0, in 4 KB pages. */
+  readonly pageCount: number;
+  /** False: translation-table walks of the IOMMU see only lines that were written back (VT-d ECAP.C = 0). */
+  readonly coherentWalks: boolean;
+}
+
+/** Told of every store at the moment it becomes visible; the entry registry watches its entries this way. */
+export type StoreWatcher = (address: number, wordCount: number) => void;
+
+/**
+ * RAM as one array of words, and where walks are not coherent a second one: what the memory controller holds, behind
+ * the CPU caches. Every access is atomic as a whole; whoever is narrower on a bus makes several accesses.
+ */
+export class PhysicalMemory {
+  readonly byteCount: number;
+  readonly coherentWalks: boolean;
+  readonly #arena: Arena;
+  readonly #base: number;
+  /** Arena index of the written-back view; equal to #base when walks are coherent. */
+  readonly #walkBase: number;
+  readonly #dirtyLines: BitSet | undefined;
+  readonly #watchers: { before: StoreWatcher; after: StoreWatcher; firstLine: number; lineCount: number }[] = [];
+  readonly #watchedLines: Uint8Array;
+
+  constructor(arena: Arena, config: PhysicalMemoryConfig) {
+    this.#arena = arena;
+    this.byteCount = config.pageCount * pageBytes;
+    this.coherentWalks = config.coherentWalks;
+    this.#base = arena.allocate('memory', this.byteCount / 4);
+    this.#walkBase = config.coherentWalks ? this.#base : arena.allocate('memory.written-back', this.byteCount / 4);
+    const lineCount = this.byteCount / lineBytes;
+    this.#dirtyLines = config.coherentWalks ? undefined : new BitSet(arena, 'memory.dirty-lines', lineCount);
+    this.#watchedLines = new Uint8Array(lineCount);
+  }
+
+  contains(address: number, byteCount: number): boolean {
+    return address >= 0 && address + byteCount <= this.byteCount;
+  }
+
+  /** One word as CPUs see it; `address` is 4-byte aligned and in RAM. */
+  read(address: number): number {
+    return this.#arena.get(this.#base + (address >>> 2));
+  }
+
+  /** Arena index of an address as table walks see it. */
+  walkIndex(address: number): number {
+    assert(this.contains(address, 4), 'the walk reads RAM');
+    return this.#walkBase + (address >>> 2);
+  }
+
+  /** Makes a CPU store of `wordCount` words visible to all CPUs at once (and to walks, if they are coherent). */
+  write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): void {
+    const watched = this.#watchedLines[address >>> 6] === 1;
+    if (watched) {
+      this.#notify(address, wordCount, 'before');
+    }
+    const index = this.#base + (address >>> 2);
+    for (let i = 0; i < wordCount; i += 1) {
+      this.#arena.put(index + i, words[wordsBase + i] as number);
+    }
+    this.#dirtyLines?.set(address >>> 6, true);
+    if (watched) {
+      this.#notify(address, wordCount, 'after');
+    }
+  }
+
+  /** A coherent write of a device: visible in both views. */
+  deviceWrite(address: number, words: readonly number[]): void {
+    this.write(address, words, 0, words.length);
+    if (this.#dirtyLines !== undefined) {
+      for (let i = 0; i < words.length; i += 1) {
+        this.#arena.put(this.walkIndex(address) + i, words[i] as number);
+      }
+    }
+  }
+
+  /** Writes one line back, as clflush or an eviction does. */
+  writeBack(address: number): void {
+    if (this.#dirtyLines === undefined) {
+      return;
+    }
+    const first = (address & -lineBytes) >>> 2;
+    for (let i = first; i < first + lineWords; i += 1) {
+      this.#arena.put(this.#walkBase + i, this.#arena.get(this.#base + i));
+    }
+    this.#dirtyLines.set(address >>> 6, false);
+  }
+
+  /** Before a run: the line's CPU view is newer than what was written back. */
+  markDirty(address: number): void {
+    this.#dirtyLines?.set(address >>> 6, true);
+  }
+
+  get dirtyLineCount(): number {
+    return this.#dirtyLines?.count ?? 0;
+  }
+
+  /** Address of the `rank`-th dirty line. */
+  dirtyLine(rank: number): number {
+    assert(this.#dirtyLines !== undefined, 'walks are not coherent');
+    return this.#dirtyLines.nth(rank) * lineBytes;
+  }
+
+  /** Sets memory before the run, in both views. */
+  initialise(address: number, words: ArrayLike<number>): void {
+    this.initialiseCpuView(address, words);
+    this.initialiseWalkView(address, words);
+  }
+
+  initialiseCpuView(address: number, words: ArrayLike<number>): void {
+    for (let i = 0; i < words.length; i += 1) {
+      this.#arena.put(this.#base + (address >>> 2) + i, words[i] as number);
+    }
+  }
+
+  /** Sets what walks see without a write-back: left-overs of whoever used the page before. */
+  initialiseWalkView(address: number, words: ArrayLike<number>): void {
+    for (let i = 0; i < words.length; i += 1) {
+      this.#arena.put(this.#walkBase + (address >>> 2) + i, words[i] as number);
+    }
+  }
+
+  /** Calls the watchers around every store that touches the range. */
+  watch(address: number, byteCount: number, before: StoreWatcher, after: StoreWatcher): void {
+    const firstLine = address >>> 6;
+    const lineCount = ((address + byteCount - 1) >>> 6) - firstLine + 1;
+    this.#watchedLines.fill(1, firstLine, firstLine + lineCount);
+    this.#watchers.push({ before, after, firstLine, lineCount });
+  }
+
+  #notify(address: number, wordCount: number, when: 'before' | 'after'): void {
+    const line = address >>> 6;
+    for (const watcher of this.#watchers) {
+      if (line >= watcher.firstLine && line < watcher.firstLine + watcher.lineCount) {
+        watcher[when](address, wordCount);
+      }
+    }
+  }
+}
+
+/** Words of one access, for the trace. */
+export function wordsOf(words: ArrayLike<number>, base: number, wordCount: number): readonly number[] {
+  const copy: number[] = [];
+  for (let i = 0; i < wordCount; i += 1) {
+    copy.push((words[base + i] as number) >>> 0);
+  }
+  return copy;
+}

@@ -1,0 +1,231 @@
+import { Arena } from '../sim/arena.ts';
+import { assert, unmodelled } from '../sim/assert.ts';
+import { Cell } from '../sim/containers.ts';
+import { Kernel } from '../sim/kernel.ts';
+import type { Flow } from '../sim/operation.ts';
+import { Trace } from '../sim/trace.ts';
+import type { Checker, CheckerFacts } from './checkers/checker.ts';
+import type { ReachMark } from './checkers/reach.ts';
+import { EntryRegistry } from './entry-registry.ts';
+import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
+import { VtdDriver } from './linux/vtd/vtd-driver.ts';
+import { CacheEviction } from './memory/cache-eviction.ts';
+import { Cpu } from './memory/cpu.ts';
+import type { Access, AccessSink, Core } from './memory/memory-model.ts';
+import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
+import { SequentialCore } from './memory/sequential-core.ts';
+import { TsoCore } from './memory/tso-core.ts';
+import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
+import type { SystemConfig } from './system-config.ts';
+import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
+import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
+
+/** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
+const vtdRegisters = 0xfed9_0000;
+
+/** A named range of memory, for pictures and messages. */
+export interface Place {
+  readonly name: string;
+  readonly address: number;
+  readonly byteCount: number;
+}
+
+/** What a process is to a reader: pictures have a column for each. */
+export interface Agent {
+  readonly process: string;
+  readonly column: string;
+}
+
+/**
+ * One simulated machine: the parts list. Build it, write the start state into memory, add tasks and sources, attach
+ * checkers, then {@link seal} it; after that it runs any number of times.
+ */
+export class System {
+  readonly config: SystemConfig;
+  readonly arena = new Arena();
+  readonly kernel: Kernel;
+  readonly trace: SystemTrace;
+  readonly memory: PhysicalMemory;
+  readonly registry: EntryRegistry;
+  readonly unit: TranslationUnit;
+  readonly driver: VtdDriver;
+  readonly rootTable: number;
+  readonly agents: Agent[] = [];
+  readonly places: Place[] = [];
+  readonly #cpus = new Map<number, Cpu>();
+  #nextPage = 1;
+
+  constructor(config: SystemConfig) {
+    this.config = config;
+    this.kernel = new Kernel(this.arena, config.limits);
+    this.trace = new Trace<TraceEvent>(this.kernel, traceEventFields);
+    this.memory = new PhysicalMemory(this.arena, {
+      pageCount: config.memoryPages,
+      coherentWalks: config.coherentWalks,
+    });
+    this.registry = new EntryRegistry(this.arena, this.memory, this.trace, config.trackedEntries);
+    this.rootTable = this.allocatePage('root table');
+    const queueAddress = this.allocatePage('invalidation queue');
+    const driverPage = this.allocatePage('driver data');
+    this.unit = new TranslationUnit(config.vtd, {
+      arena: this.arena,
+      kernel: this.kernel,
+      memory: this.memory,
+      registry: this.registry,
+      trace: this.trace,
+      rootTable: this.rootTable,
+      queueAddress,
+    });
+    this.driver = new VtdDriver({
+      registry: this.registry,
+      coherentWalks: config.coherentWalks,
+      isScalable: config.vtd.mode === 'scalable',
+      lockAddress: this.#place('iommu->lock', driverPage, 4),
+      queue: new QueuedInvalidation(this.arena, {
+        ringAddress: queueAddress,
+        statusAddress: this.#place('desc_status', driverPage + 1024, 512),
+        lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
+        tailRegister: vtdRegisters + registerOffset.invalidationQueueTail,
+      }),
+    });
+  }
+
+  /** The next free 4 KB page of RAM, all zero. Page 0 is never given out: a pointer of 0 leads to it. */
+  allocatePage(name: string): number {
+    const address = this.#nextPage * pageBytes;
+    assert(address < this.memory.byteCount, 'RAM has a free page');
+    this.#nextPage += 1;
+    return this.#place(name, address, pageBytes);
+  }
+
+  /** CPU `number`, made when first asked for. */
+  cpu(number: number): Cpu {
+    const known = this.#cpus.get(number);
+    if (known !== undefined) {
+      return known;
+    }
+    const cpu = new Cpu({
+      core: this.#core(number),
+      memoryModel: this.config.memoryModel,
+      timing: this.config.cpu,
+      trace: this.trace,
+      writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
+    });
+    this.#cpus.set(number, cpu);
+    return cpu;
+  }
+
+  /** Software that runs on a CPU and must finish. */
+  addTask(name: string, cpuNumber: number, body: (cpu: Cpu) => Flow): void {
+    const cpu = this.cpu(cpuNumber);
+    this.kernel.addProcess({ name, kind: 'task', body: () => body(cpu) });
+    this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });
+  }
+
+  /** A device that issues requests; its walker is part of the IOMMU. */
+  addDmaSource(name: string, source: DmaSourceConfig): void {
+    const walker = this.unit.addWalker(name);
+    this.kernel.addProcess({ name, kind: 'task', body: () => dmaSource(walker, source) });
+    this.agents.push({ process: name, column: 'IOMMU' });
+  }
+
+  attachChecker(checker: Checker, facts: CheckerFacts): void {
+    const reported = new Cell(this.arena, `checker.${checker.rule}.reported`);
+    checker.attach({
+      arena: this.arena,
+      trace: this.trace,
+      facts,
+      report: (message, source) => {
+        // Once a run: what follows a broken rule often breaks it again.
+        if (reported.get() === 0) {
+          reported.set(1);
+          this.kernel.violate({ rule: checker.rule, message, source }, checker.stopsRun);
+        }
+      },
+    });
+  }
+
+  attachReach(reach: ReachMark, entryCount: number, mark: () => void): void {
+    reach.attach({ arena: this.arena, trace: this.trace, entryCount, mark });
+  }
+
+  /** The column of pictures a process belongs to. */
+  columnOf(process: string): string {
+    return this.agents.find((agent) => agent.process === process)?.column ?? process;
+  }
+
+  /** Ends building: what memory and caches hold now is the start of every run. */
+  seal(): void {
+    this.unit.addEngines();
+    this.agents.push({ process: 'invalidation fetch', column: 'IOMMU' }, { process: 'invalidation', column: 'IOMMU' });
+    if (this.config.evictionLimit > 0) {
+      const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
+      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: () => eviction.evictForever() });
+      this.agents.push({ process: 'cache eviction', column: 'CPU caches' });
+    }
+    const violations = this.trace.channel('violation');
+    this.kernel.onViolation = (violation) => {
+      if (violations.active) {
+        violations.emit({ kind: 'violation', ...violation });
+      }
+    };
+    this.registry.announce();
+    this.arena.seal();
+  }
+
+  #core(number: number): Core {
+    const sink = this.#sink(number);
+    if (this.config.memoryModel === 'sc') {
+      return new SequentialCore(sink);
+    }
+    const core = new TsoCore(this.arena, `cpu${number}.store-buffer`, this.config.storeBuffer, sink);
+    const name = `CPU ${number} store buffer`;
+    this.kernel.addProcess({ name, kind: 'engine', body: () => core.drainForever() });
+    this.agents.push({ process: name, column: `CPU ${number}` });
+    return core;
+  }
+
+  #sink(cpu: number): AccessSink {
+    const stores = this.trace.channel('store');
+    const flushes = this.trace.channel('line-flushed');
+    return {
+      readWord: (address) => this.memory.read(address),
+      apply: ({ kind, address, words }: Access) => {
+        switch (kind) {
+          case 'register':
+            this.#writeRegister(address, words);
+            return;
+          case 'flush':
+            this.#flush(address, words[0] as number);
+            if (flushes.active) {
+              flushes.emit({ kind: 'line-flushed', address });
+            }
+            return;
+          case 'store':
+            if (stores.active) {
+              stores.emit({ kind: 'store', address, words, cpu });
+            }
+            this.memory.write(address, words, 0, words.length);
+        }
+      },
+    };
+  }
+
+  #flush(address: number, byteCount: number): void {
+    for (let line = address & -lineBytes; line < address + byteCount; line += lineBytes) {
+      this.memory.writeBack(line);
+    }
+  }
+
+  #writeRegister(address: number, words: readonly number[]): void {
+    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
+      unmodelled(`a register write to 0x${address.toString(16)}`);
+    }
+    this.unit.writeRegister(address - vtdRegisters, words);
+  }
+
+  #place(name: string, address: number, byteCount: number): number {
+    this.places.push({ name, address, byteCount });
+    return address;
+  }
+}

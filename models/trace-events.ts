@@ -1,0 +1,170 @@
+import type { FieldNames, Trace } from '../sim/trace.ts';
+
+/** A software-owned table entry that hardware reads; see entry-registry.ts. */
+export type Structure =
+  | 'root-entry'
+  | 'scalable-root-entry'
+  | 'context-entry'
+  | 'scalable-context-entry'
+  | 'pasid-directory-entry'
+  | 'pasid-entry';
+
+export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb';
+
+/** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
+export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb';
+
+/**
+ * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
+ * byte addresses; `words` are 32-bit words, lowest first; `entry` is an id of the entry registry or -1; a `version` is
+ * the number of a declared configuration of an entry, 0 when it equals none; `provenance` lists
+ * `entry * 256 + version` of every entry a translation was built from.
+ */
+export type TraceEvent =
+  | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
+  | { readonly kind: 'store'; readonly address: number; readonly words: readonly number[]; readonly cpu: number }
+  | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
+  | { readonly kind: 'barrier'; readonly name: string }
+  | { readonly kind: 'line-flushed'; readonly address: number }
+  | { readonly kind: 'line-evicted'; readonly address: number }
+  | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
+  | {
+      readonly kind: 'entry-declared';
+      readonly structure: Structure;
+      readonly entry: number;
+      readonly version: number;
+      readonly words: readonly number[];
+    }
+  | { readonly kind: 'update-begin'; readonly entry: number; readonly hitless: boolean; readonly legal: number }
+  | { readonly kind: 'update-end'; readonly entry: number; readonly legal: number }
+  | {
+      readonly kind: 'entry-changed';
+      readonly structure: Structure;
+      readonly entry: number;
+      readonly version: number;
+      readonly before: readonly number[];
+      readonly words: readonly number[];
+    }
+  | {
+      readonly kind: 'entry-read';
+      readonly structure: Structure;
+      readonly entry: number;
+      readonly address: number;
+      readonly quantum: number;
+      readonly words: readonly number[];
+    }
+  | {
+      readonly kind: 'entry-used';
+      readonly structure: Structure;
+      readonly entry: number;
+      readonly address: number;
+      readonly present: boolean;
+      readonly version: number;
+      readonly reason: number;
+      readonly words: readonly number[];
+    }
+  | {
+      readonly kind: 'cache-hit';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly did: number;
+      readonly iova: number;
+    }
+  | {
+      readonly kind: 'cache-filled';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly did: number;
+      readonly pointer: number;
+      readonly iova: number;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'cache-dropped';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly did: number;
+      readonly evicted: boolean;
+    }
+  | {
+      readonly kind: 'page-table-read';
+      readonly stage: 'first' | 'second';
+      readonly level: number;
+      readonly address: number;
+      readonly words: readonly number[];
+    }
+  | {
+      readonly kind: 'request';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly write: boolean;
+    }
+  | {
+      readonly kind: 'fault';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly reason: number;
+      readonly recorded: boolean;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'dma';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly address: number;
+      readonly write: boolean;
+      readonly provenance: readonly number[];
+    }
+  | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
+  | {
+      readonly kind: 'invalidation-done';
+      readonly invalidation: InvalidationKind;
+      /** 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. */
+      readonly granularity: 'global' | 'domain' | 'device' | 'pasid' | 'page';
+      readonly sid: number;
+      readonly did: number;
+      readonly pasid: number;
+      readonly iova: number;
+    }
+  | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
+  | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
+  | { readonly kind: 'flow-note'; readonly text: string }
+  | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
+
+export type SystemTrace = Trace<TraceEvent>;
+
+/** Field order of each event, for digests and logs. */
+export const traceEventFields: FieldNames<TraceEvent> = {
+  'store-buffered': ['address', 'words'],
+  store: ['address', 'words', 'cpu'],
+  load: ['address', 'words'],
+  barrier: ['name'],
+  'line-flushed': ['address'],
+  'line-evicted': ['address'],
+  'register-written': ['register', 'words'],
+  'entry-declared': ['structure', 'entry', 'version', 'words'],
+  'update-begin': ['entry', 'hitless', 'legal'],
+  'update-end': ['entry', 'legal'],
+  'entry-changed': ['structure', 'entry', 'version', 'before', 'words'],
+  'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
+  'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
+  'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
+  'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
+  'page-table-read': ['stage', 'level', 'address', 'words'],
+  request: ['sid', 'pasid', 'iova', 'write'],
+  fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
+  dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
+  'descriptor-fetched': ['slot', 'words'],
+  'invalidation-done': ['invalidation', 'granularity', 'sid', 'did', 'pasid', 'iova'],
+  'status-written': ['address', 'data'],
+  'queue-error': ['slot', 'code'],
+  'flow-note': ['text'],
+  violation: ['rule', 'message', 'source'],
+};

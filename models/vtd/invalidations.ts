@@ -1,0 +1,140 @@
+import { getAddress, getField } from '../entry-layout.ts';
+import type { SystemTrace, TraceEvent } from '../trace-events.ts';
+import { decodeDescriptor, descriptorType } from './descriptors.ts';
+import {
+  contextDescriptor,
+  granularityCodes,
+  iotlbDescriptor,
+  pasidCacheDescriptor,
+  piotlbDescriptor,
+} from './entries/invalidation-descriptors.ts';
+import { pasidTableType } from './entries/pasid-entry.ts';
+import type { TranslationCache } from './translation-caches.ts';
+
+/** The caches of one unit that requests are translated with. */
+export interface TranslationCaches {
+  readonly contextCache: TranslationCache;
+  readonly pasidCache: TranslationCache;
+  readonly iotlb: TranslationCache;
+}
+
+export interface DescriptorWords {
+  readonly words: ArrayLike<number>;
+  readonly base: number;
+  readonly mode: 'legacy' | 'scalable';
+}
+
+type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
+type Report = (done: Omit<Done, 'kind'>) => void;
+
+/** Drops what an invalidation descriptor purges, and no more (VT-d 6.5.2.1 to 6.5.2.4, Tables 23 and 24). */
+export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace, descriptor: DescriptorWords): void {
+  const channel = trace.channel('invalidation-done');
+  const report: Report = (done) => {
+    if (channel.active) {
+      channel.emit({ kind: 'invalidation-done', ...done });
+    }
+  };
+  switch (decodeDescriptor(descriptor.words, descriptor.base)) {
+    case descriptorType.context:
+      applyContext(caches, descriptor, report);
+      return;
+    case descriptorType.pasidCache:
+      applyPasidCache(caches, descriptor, report);
+      return;
+    case descriptorType.iotlb:
+      applyIotlb(caches, descriptor, report);
+      return;
+    case descriptorType.piotlb:
+      applyPiotlb(caches, descriptor, report);
+      return;
+  }
+}
+
+function applyContext({ contextCache }: TranslationCaches, { words, base, mode }: DescriptorWords, report: Report): void {
+  const { fields } = contextDescriptor;
+  const codes = granularityCodes.context;
+  const code = getField(fields.granularity, words, base);
+  const did = getField(fields.did, words, base);
+  const sid = getField(fields.sid, words, base);
+  if (code === codes.device) {
+    // FM leaves out 0 to 3 low bits of the function number.
+    const mask = ~((1 << getField(fields.functionMask, words, base)) - 1);
+    contextCache.invalidate((row) => (contextCache.sid(row) & mask) === (sid & mask));
+    report({ invalidation: 'context', granularity: 'device', sid, did, pasid: -1, iova: -1 });
+  } else if (code === codes.domain && mode === 'legacy') {
+    contextCache.invalidate((row) => contextCache.did(row) === did);
+    report({ invalidation: 'context', granularity: 'domain', sid, did, pasid: -1, iova: -1 });
+  } else {
+    // Scalable context entries have no DID: domain-selective is treated as global.
+    contextCache.invalidate(() => true);
+    report({ invalidation: 'context', granularity: 'global', sid, did, pasid: -1, iova: -1 });
+  }
+}
+
+function applyPasidCache({ pasidCache }: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+  const { fields } = pasidCacheDescriptor;
+  const codes = granularityCodes['pasid-cache'];
+  const code = getField(fields.granularity, words, base);
+  const did = getField(fields.did, words, base);
+  const pasid = getField(fields.pasid, words, base);
+  // Look-ups use (source, PASID), invalidations (DID, PASID): a row with another DID stays, whatever its source.
+  if (code === codes.global) {
+    pasidCache.invalidate(() => true);
+    report({ invalidation: 'pasid-cache', granularity: 'global', sid: -1, did, pasid, iova: -1 });
+  } else if (code === codes.domain) {
+    pasidCache.invalidate((row) => pasidCache.did(row) === did);
+    report({ invalidation: 'pasid-cache', granularity: 'domain', sid: -1, did, pasid, iova: -1 });
+  } else {
+    pasidCache.invalidate((row) => pasidCache.did(row) === did && pasidCache.pasid(row) === pasid);
+    report({ invalidation: 'pasid-cache', granularity: 'pasid', sid: -1, did, pasid, iova: -1 });
+  }
+}
+
+function applyIotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+  const { fields } = iotlbDescriptor;
+  const codes = granularityCodes.iotlb;
+  const code = getField(fields.granularity, words, base);
+  const did = getField(fields.did, words, base);
+  const iova = getAddress(fields.address, words, base);
+  if (code === codes.global) {
+    iotlb.invalidate(() => true);
+    report({ invalidation: 'iotlb', granularity: 'global', sid: -1, did, pasid: -1, iova });
+  } else if (code === codes.domain) {
+    iotlb.invalidate((row) => iotlb.did(row) === did);
+    report({ invalidation: 'iotlb', granularity: 'domain', sid: -1, did, pasid: -1, iova });
+  } else {
+    const inRange = pageRange(iova, getField(fields.addressMask, words, base));
+    // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
+    iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
+    report({ invalidation: 'iotlb', granularity: 'page', sid: -1, did, pasid: -1, iova });
+  }
+}
+
+function applyPiotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+  const { fields } = piotlbDescriptor;
+  const did = getField(fields.did, words, base);
+  const pasid = getField(fields.pasid, words, base);
+  const iova = getAddress(fields.address, words, base);
+  const tagged = (row: number): boolean => iotlb.did(row) === did && iotlb.pasid(row) === pasid;
+  if (getField(fields.granularity, words, base) === granularityCodes.piotlb.pasid) {
+    iotlb.invalidate(tagged);
+    report({ invalidation: 'piotlb', granularity: 'pasid', sid: -1, did, pasid, iova });
+  } else {
+    const inRange = pageRange(iova, getField(fields.addressMask, words, base));
+    // Page-selective leaves rows without a first stage alone (Table 24).
+    iotlb.invalidate((row) => tagged(row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
+    report({ invalidation: 'piotlb', granularity: 'page', sid: -1, did, pasid, iova });
+  }
+}
+
+function usesFirstStage(pgtt: number): boolean {
+  return pgtt === pasidTableType.first || pgtt === pasidTableType.nested;
+}
+
+/** Pages of an aligned range of 2^addressMask pages. */
+function pageRange(address: number, addressMask: number): (page: number) => boolean {
+  const size = 2 ** addressMask;
+  const block = Math.floor(address / 4096 / size);
+  return (page) => Math.floor(page / size) === block;
+}

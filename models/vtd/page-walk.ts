@@ -1,0 +1,199 @@
+import type { Arena } from '../../sim/arena.ts';
+import { unmodelled } from '../../sim/assert.ts';
+import type { Flow } from '../../sim/operation.ts';
+import type { Channel } from '../../sim/trace.ts';
+import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { SystemTrace, TraceEvent } from '../trace-events.ts';
+import { getField } from '../entry-layout.ts';
+import { firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
+import { secondStagePagingEntry } from './entries/second-stage-paging-entry.ts';
+import type { VtdConfig } from './vtd-config.ts';
+import { WalkStep } from './walk-step.ts';
+
+/** Fault reasons a stage can give (VT-d 7.1.3 Table 30); legacy mode has codes of its own. */
+interface StageReasons {
+  readonly rootAccess: number;
+  readonly tableAccess: number;
+  readonly notPresent: number;
+  readonly reserved: number;
+  readonly noWrite: number;
+  readonly noRead: number;
+}
+
+const firstStageReasons: StageReasons = {
+  rootAccess: 0x73,
+  tableAccess: 0x70,
+  notPresent: 0x71,
+  reserved: 0x72,
+  noWrite: 0x85,
+  noRead: 0x86,
+};
+const secondStageReasons: StageReasons = {
+  rootAccess: 0x7b,
+  tableAccess: 0x78,
+  notPresent: 0x79,
+  reserved: 0x7a,
+  noWrite: 0x85,
+  noRead: 0x86,
+};
+const legacyReasons: StageReasons = {
+  rootAccess: 0x7,
+  tableAccess: 0x7,
+  notPresent: 0x6,
+  reserved: 0xc,
+  noWrite: 0x5,
+  noRead: 0x6,
+};
+const userAccessReason = 0x81;
+
+export interface PageWalkPorts {
+  readonly arena: Arena;
+  readonly memory: PhysicalMemory;
+  readonly trace: SystemTrace;
+  readonly config: VtdConfig;
+}
+
+export interface PageWalkRequest {
+  readonly address: number;
+  readonly write: boolean;
+  /** Physical address of the top table; guest-physical for the first stage of a nested walk. */
+  readonly table: number;
+  readonly levels: number;
+}
+
+/** Page-table walks: one step for each paging entry. The result is an output address, or a negative fault reason. */
+export class PageWalk {
+  readonly #ports: PageWalkPorts;
+  readonly #reads: Channel<Extract<TraceEvent, { kind: 'page-table-read' }>>;
+  readonly #step: WalkStep;
+  #entryAddress = 0;
+  #stage: 'first' | 'second' = 'first';
+  #level = 0;
+  #write = false;
+  #reasons = firstStageReasons;
+  #top = false;
+
+  constructor(ports: PageWalkPorts) {
+    this.#ports = ports;
+    this.#reads = ports.trace.channel('page-table-read');
+    this.#step = new WalkStep('a page-table entry', ports.config.timing.tableRead, () => this.#readEntry());
+  }
+
+  /** Second stage alone, legacy or scalable. */
+  *secondStage(request: PageWalkRequest): Flow<number> {
+    const reasons = this.#ports.config.mode === 'legacy' ? legacyReasons : secondStageReasons;
+    return yield* this.#walk('second', reasons, request);
+  }
+
+  *firstStage(request: PageWalkRequest): Flow<number> {
+    return yield* this.#walk('first', firstStageReasons, request);
+  }
+
+  /** First stage on top of second stage: every first-stage table address and the result go through the second. */
+  *nested(request: PageWalkRequest, secondStage: { table: number; levels: number }): Flow<number> {
+    const translate = (address: number, write: boolean): Flow<number> =>
+      this.#walk('second', secondStageReasons, { address, write, ...secondStage });
+    return yield* this.#walk('first', firstStageReasons, request, translate);
+  }
+
+  *#walk(
+    stage: 'first' | 'second',
+    reasons: StageReasons,
+    request: PageWalkRequest,
+    translate?: (address: number, write: boolean) => Flow<number>,
+  ): Flow<number> {
+    let table = request.table;
+    for (let level = request.levels; level >= 1; level -= 1) {
+      const shift = 2 ** (12 + 9 * (level - 1));
+      const index = Math.floor(request.address / shift) % 512;
+      let entryAddress = table + index * 8;
+      if (translate !== undefined) {
+        entryAddress = yield* translate(entryAddress, false);
+        if (entryAddress < 0) {
+          return entryAddress;
+        }
+      }
+      this.#prepare(entryAddress, { stage, level, write: request.write, reasons, top: level === request.levels });
+      const answer = (yield this.#step) as number;
+      if (answer < 0) {
+        return answer;
+      }
+      // Bit 0 of the answer says that the entry maps a page rather than a table.
+      if (answer % 2 === 1) {
+        const output = answer - 1 + (request.address % shift);
+        return translate === undefined ? output : yield* translate(output, request.write);
+      }
+      table = answer;
+    }
+    return -reasons.reserved;
+  }
+
+  /** The step object is shared by all entries of a walk; what it reads is set here, before it is yielded. */
+  #prepare(
+    entryAddress: number,
+    entry: { stage: 'first' | 'second'; level: number; write: boolean; reasons: StageReasons; top: boolean },
+  ): void {
+    this.#entryAddress = entryAddress;
+    this.#stage = entry.stage;
+    this.#level = entry.level;
+    this.#write = entry.write;
+    this.#reasons = entry.reasons;
+    this.#top = entry.top;
+  }
+
+  #readEntry(): number {
+    const { memory, arena } = this.#ports;
+    const reasons = this.#reasons;
+    if (!memory.contains(this.#entryAddress, 8)) {
+      return -(this.#top ? reasons.rootAccess : reasons.tableAccess);
+    }
+    const index = memory.walkIndex(this.#entryAddress);
+    const words = [arena.get(index) >>> 0, arena.get(index + 1) >>> 0];
+    if (this.#reads.active) {
+      const [stage, level, address] = [this.#stage, this.#level, this.#entryAddress];
+      this.#reads.emit({ kind: 'page-table-read', stage, level, address, words });
+    }
+    return this.#stage === 'first' ? this.#checkFirstStage(words) : this.#checkSecondStage(words);
+  }
+
+  #checkFirstStage(words: readonly number[]): number {
+    const { fields } = firstStagePagingEntry;
+    const reasons = this.#reasons;
+    if (getField(fields.present, words, 0) === 0) {
+      return -reasons.notPresent;
+    }
+    const large = getField(fields.pageSize, words, 0) === 1;
+    if (large && this.#level > 3) {
+      return -reasons.reserved;
+    }
+    if (getField(fields.userSupervisor, words, 0) === 0) {
+      return -userAccessReason;
+    }
+    if (this.#write && getField(fields.readWrite, words, 0) === 0) {
+      return -reasons.noWrite;
+    }
+    const leaf = large || this.#level === 1;
+    if (getField(fields.accessed, words, 0) === 0 || (leaf && this.#write && getField(fields.dirty, words, 0) === 0)) {
+      unmodelled('setting the accessed or dirty flag of a first-stage paging entry');
+    }
+    return getField(fields.address, words, 0) * 4096 + (leaf ? 1 : 0);
+  }
+
+  #checkSecondStage(words: readonly number[]): number {
+    const { fields } = secondStagePagingEntry;
+    const reasons = this.#reasons;
+    const read = getField(fields.read, words, 0);
+    const write = getField(fields.write, words, 0);
+    if (read === 0 && write === 0) {
+      return -reasons.notPresent;
+    }
+    const large = getField(fields.pageSize, words, 0) === 1;
+    if (large && this.#level > 3) {
+      return -reasons.reserved;
+    }
+    if (this.#write ? write === 0 : read === 0) {
+      return -(this.#write ? reasons.noWrite : reasons.noRead);
+    }
+    return getField(fields.address, words, 0) * 4096 + (large || this.#level === 1 ? 1 : 0);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Capabilities } from './capabilities.ts';
+
+/** A window of time in ns: how long something takes at least and at most. */
+export interface Window {
+  readonly minNs: number;
+  readonly maxNs: number;
+}
+
+/**
+ * Every time in the VT-d model. No figure here is measured on hardware: the specification gives none, so windows are
+ * wide enough for both orders of whatever real machines could order either way.
+ */
+export interface VtdTiming {
+  /** One cache look-up. */
+  readonly lookup: Window;
+  /** One read of a table or a page-table entry. */
+  readonly tableRead: Window;
+  /** From one quantum of an entry to the next: the time in which a CPU store can tear it. */
+  readonly quantumGap: Window;
+  /** From the end of a translation to the access of memory. */
+  readonly access: Window;
+  /** Fetch of one descriptor. */
+  readonly descriptorFetch: Window;
+  /** Execution of one invalidation or wait. */
+  readonly invalidation: Window;
+}
+
+export type FetchOrder = 'ascending' | 'descending' | 'any';
+
+/** Everything about one VT-d unit that is a choice; defaults are in scenarios/format and docs/fidelity.md. */
+export interface VtdConfig {
+  /** RTADDR.TTM: legacy or scalable mode (VT-d 3.4). */
+  readonly mode: 'legacy' | 'scalable';
+  /** In which order the 128-bit quanta of an entry are read. The specification does not say: a knob. */
+  readonly fetchOrder: FetchOrder;
+  /** Quanta of a PASID entry that are read: all 4, or the 2 that have fields without HPT. UNVERIFIED on hardware. */
+  readonly fetchedQuanta: 2 | 4;
+  /** Whether the IOTLB is looked up before the context and PASID caches. Hardware may do either. */
+  readonly iotlbFirst: boolean;
+  readonly contextCacheEntries: number;
+  readonly pasidCacheEntries: number;
+  readonly iotlbEntries: number;
+  /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
+  readonly invalidationWaitsForFetch: boolean;
+  /** Whether a new IOTLB entry takes its DID from its own walk, or from the PASID cache as it is then (6.2.3.1). */
+  readonly iotlbTagFrom: 'walk' | 'pasid-cache';
+  /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
+  readonly iotlbLookupComparesDid: boolean;
+  readonly capabilities: Capabilities;
+  readonly timing: VtdTiming;
+}

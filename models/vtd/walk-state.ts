@@ -1,0 +1,86 @@
+import type { Arena } from '../../sim/arena.ts';
+import { Cell, WordArray } from '../../sim/containers.ts';
+import { provenanceSlots } from './translation-caches.ts';
+
+/** How far a request has come: what an invalidation that waits for it looks at. */
+export const walkPhase = { idle: 0, context: 1, pasid: 2, pageWalk: 3, access: 4 } as const;
+export type WalkPhase = (typeof walkPhase)[keyof typeof walkPhase];
+
+/** Position of an entry in a translation's provenance. */
+export const provenanceSlot = { root: 0, context: 1, directory: 2, pasid: 3 } as const;
+
+/** Told when a request moves on; invalidations in flight listen. */
+export type PhaseListener = (walker: number, phase: WalkPhase) => void;
+
+/**
+ * The latches of one request in flight: quanta as they come in, what the walk found, and its provenance. They are arena
+ * words because other agents (invalidations) and fingerprints depend on them.
+ */
+export class WalkState {
+  readonly walker: number;
+  readonly context: WordArray;
+  readonly pasid: WordArray;
+  /** Bit set of the quanta not read yet. */
+  readonly quantaLeft: Cell;
+  /** 1 when an entry on the way has fault processing disabled (FPD). */
+  readonly faultsDisabled: Cell;
+  readonly #provenance: WordArray;
+  readonly #phase: Cell;
+  readonly #listener: PhaseListener;
+
+  constructor(arena: Arena, walker: number, name: string, listener: PhaseListener) {
+    this.walker = walker;
+    this.context = new WordArray(arena, `${name}.context`, 8);
+    this.pasid = new WordArray(arena, `${name}.pasid`, 16);
+    this.quantaLeft = new Cell(arena, `${name}.quanta-left`);
+    this.faultsDisabled = new Cell(arena, `${name}.fpd`);
+    this.#provenance = new WordArray(arena, `${name}.provenance`, provenanceSlots);
+    this.#phase = new Cell(arena, `${name}.phase`);
+    this.#listener = listener;
+  }
+
+  get phase(): WalkPhase {
+    return this.#phase.get() as WalkPhase;
+  }
+
+  moveTo(phase: WalkPhase): void {
+    this.#phase.set(phase);
+    this.#listener(this.walker, phase);
+  }
+
+  /** Forgets the request; equal states must be equal words, so nothing stale may stay in the latches. */
+  clear(): void {
+    clearArray(this.context);
+    clearArray(this.pasid);
+    clearArray(this.#provenance);
+    this.quantaLeft.set(0);
+    this.faultsDisabled.set(0);
+    this.moveTo(walkPhase.idle);
+  }
+
+  provenance(slot: number): number {
+    return this.#provenance.get(slot);
+  }
+
+  setProvenance(slot: number, provenance: number): void {
+    this.#provenance.set(slot, provenance);
+  }
+
+  /** Provenance as a list, without the slots that are not used. */
+  provenanceList(): readonly number[] {
+    const list: number[] = [];
+    for (let slot = 0; slot < provenanceSlots; slot += 1) {
+      const provenance = this.#provenance.get(slot);
+      if (provenance !== 0) {
+        list.push(provenance);
+      }
+    }
+    return list;
+  }
+}
+
+function clearArray(array: WordArray): void {
+  for (let i = 0; i < array.length; i += 1) {
+    array.set(i, 0);
+  }
+}

@@ -1,0 +1,289 @@
+import { assert } from '../sim/assert.ts';
+import type { CheckerFacts } from '../models/checkers/checker.ts';
+import { checkers } from '../models/checkers/checkers.ts';
+import { reachMarks } from '../models/checkers/reach.ts';
+import { flows } from '../models/linux/flows.ts';
+import { buildDomain } from '../models/linux/page-table-builder.ts';
+import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
+import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
+import { System } from '../models/system.ts';
+import type { SystemConfig } from '../models/system-config.ts';
+import { defaultCapabilities } from '../models/vtd/capabilities.ts';
+import { encodePasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
+import { encodeRootEntry } from '../models/vtd/entries/root-entry.ts';
+import { encodeScalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
+import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
+import { vtdEntryModels } from '../models/vtd/entry-models.ts';
+import { faultReasons } from '../models/vtd/fault-reasons.ts';
+import type { World } from './format/schema.ts';
+import { inlineTask } from './inline-steps.ts';
+
+/** A machine that is sealed and ready to run, with what reports need to know about it. */
+export interface AssembledWorld {
+  readonly system: System;
+  readonly entryNames: readonly string[];
+  /** Names of `reach` that a run has reached; filled while runs go on. */
+  readonly reached: Set<string>;
+}
+
+/** Who an entry is for, by its id in the registry. */
+interface EntryOwner {
+  readonly sid: number;
+  readonly pasid: number;
+}
+
+interface DeviceTables {
+  readonly name: string;
+  readonly sid: number;
+  readonly contextTable: number;
+  readonly directory: number;
+}
+
+/** Turns the checked contents of one case into a machine. Everything wrong with them was said before. */
+export function assemble(world: World, reach: readonly string[]): AssembledWorld {
+  return new Assembly(world).build(reach);
+}
+
+class Assembly {
+  readonly #world: World;
+  readonly #system: System;
+  readonly #owners: EntryOwner[] = [];
+  readonly #pages = new Map<string, number>();
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#system = new System(systemConfigOf(world));
+  }
+
+  build(reach: readonly string[]): AssembledWorld {
+    const { domains, platform } = this.#world;
+    const ram = {
+      memory: this.#system.memory,
+      allocatePage: (name: string) => this.#system.allocatePage(name),
+    };
+    const tables = Object.entries(platform.devices).map(([name, { requesterId }]) => this.#addDevice(name, requesterId));
+    for (const [name, { stage, did, map }] of Object.entries(domains)) {
+      const mappings = Object.entries(map).map(([iova, target]) => ({
+        iova: Number(iova),
+        address: this.page(typeof target === 'string' ? target : target.page),
+        writable: typeof target === 'string' || target.writable,
+      }));
+      this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
+    }
+    for (const device of tables) {
+      this.#writeStart(device);
+    }
+    this.#writeLeftovers();
+    for (const device of tables) {
+      this.#track(device);
+    }
+    this.#addTasks();
+    const { entryCount } = this.#facts();
+    for (const checker of checkers) {
+      this.#system.attachChecker(checker, this.#facts());
+    }
+    const reached = new Set<string>();
+    for (const name of reach) {
+      const mark = reachMarks.find((candidate) => candidate.name === name);
+      assert(mark !== undefined, `reach ${name} is known`);
+      this.#system.attachReach(mark, entryCount, () => reached.add(name));
+    }
+    this.#system.seal();
+    const { registry } = this.#system;
+    return { system: this.#system, reached, entryNames: registry.list().map(({ name }) => name) };
+  }
+
+  /** A page of memory by its name in the scenario; made when first named. */
+  page(name: string): number {
+    let address = this.#pages.get(name);
+    if (address === undefined) {
+      address = this.#system.allocatePage(name);
+      this.#pages.set(name, address);
+    }
+    return address;
+  }
+
+  get #isScalable(): boolean {
+    return this.#world.platform.iommu.mode === 'scalable';
+  }
+
+  #addDevice(name: string, requesterId: string): DeviceTables {
+    const sid = parseRequesterId(requesterId);
+    const { rootTable, driver } = this.#system;
+    const bus = sid >>> 8;
+    const devfn = sid & 0xff;
+    const upper = this.#isScalable && devfn >= 0x80;
+    const contextTable = this.page(`context table ${bus}${this.#isScalable ? (upper ? ' upper' : ' lower') : ''}`);
+    const directory = this.#isScalable ? this.page(`${name} PASID directory`) : 0;
+    driver.addDevice({
+      name,
+      sid,
+      rootEntryAddress: rootTable + bus * 16 + (upper ? 8 : 0),
+      contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
+      pasidDirectoryAddress: directory,
+    });
+    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
+      if (!driver.hasPasidTable(name, pasid)) {
+        driver.addPasidTable(name, pasid, this.page(`${name} PASID table ${pasid >>> 6}`));
+      }
+    }
+    return { name, sid, contextTable, directory };
+  }
+
+  /** Every PASID of a device that the scenario speaks of, in order of first mention. */
+  #pasidsOf(device: string): readonly number[] {
+    const { start, tasks } = this.#world;
+    const pasids = new Set<number>();
+    for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
+      if (attachment.device === device) {
+        pasids.add(attachment.pasid);
+      }
+    }
+    for (const task of Object.values(tasks)) {
+      if ('dma' in task && task.device === device) {
+        pasids.add(task.dma.pasid ?? 0);
+      } else if ('flow' in task && task.with.device === device) {
+        pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
+      } else if ('steps' in task) {
+        for (const match of JSON.stringify(task.steps, bigintText).matchAll(/"([a-z][a-z0-9-]*)\.pasid\[([0-9]+)\]/g)) {
+          if (match[1] === device) {
+            pasids.add(Number(match[2]));
+          }
+        }
+      }
+    }
+    return [...pasids];
+  }
+
+  #writeStart({ name, contextTable, directory }: DeviceTables): void {
+    const { memory, driver } = this.#system;
+    const device = driver.device(name);
+    const isMissing = (entry: string): boolean =>
+      this.#world.start.notPresent.some((missing) => missing.device === name && missing.entry === entry);
+    if (!isMissing('root')) {
+      const encodeRoot = this.#isScalable ? encodeScalableRootHalf : encodeRootEntry;
+      memory.initialise(device.rootEntryAddress, encodeRoot({ present: 1, contextTablePointer: contextTable }));
+    }
+    if (this.#isScalable && !isMissing('context')) {
+      const words = encodeScalableContextEntry({ present: 1, pasidEnable: 1, pasidDirectoryPointer: directory });
+      memory.initialise(device.contextEntryAddress, words);
+    }
+    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
+      if (!isMissing('pasid-directory')) {
+        const pasidTablePointer = driver.pasidTableAddress(name, pasid);
+        memory.initialise(directory + (pasid >>> 6) * 8, encodePasidDirectoryEntry({ present: 1, pasidTablePointer }));
+      }
+    }
+    for (const { device: of, pasid, domain } of this.#world.start.attach) {
+      if (of === name) {
+        const attached = driver.domain(domain);
+        if (this.#isScalable) {
+          memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
+        } else {
+          memory.initialise(device.contextEntryAddress, contextEntryFor(attached));
+        }
+      }
+    }
+  }
+
+  #writeLeftovers(): void {
+    const { memory, driver } = this.#system;
+    for (const { device, pasid, domain } of this.#world.start.leftover) {
+      memory.initialiseWalkView(driver.pasidEntryAddress(device, pasid), pasidEntryFor(driver.domain(domain)));
+      memory.markDirty(driver.pasidEntryAddress(device, pasid));
+    }
+  }
+
+  #track({ name, sid }: DeviceTables): void {
+    const { driver } = this.#system;
+    const device = driver.device(name);
+    this.#trackOne(device.rootEntryAddress, `${name}.root`, this.#isScalable ? 'scalable-root-entry' : 'root-entry', {
+      sid,
+      pasid: -1,
+    });
+    const contextStructure = this.#isScalable ? 'scalable-context-entry' : 'context-entry';
+    this.#trackOne(device.contextEntryAddress, `${name}.context`, contextStructure, { sid, pasid: -1 });
+    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
+      const directoryEntry = device.pasidDirectoryAddress + (pasid >>> 6) * 8;
+      this.#trackOne(directoryEntry, `${name}.directory[${pasid >>> 6}]`, 'pasid-directory-entry', { sid, pasid });
+      const address = driver.pasidEntryAddress(name, pasid);
+      this.#trackOne(address, `${name}.pasid[${pasid}]`, 'pasid-entry', { sid, pasid });
+    }
+  }
+
+  #trackOne(address: number, name: string, structure: keyof typeof vtdEntryModels, owner: EntryOwner): void {
+    const { registry } = this.#system;
+    this.#owners[registry.track(address, name, vtdEntryModels[structure])] = owner;
+  }
+
+  #addTasks(): void {
+    const { driver: vtd } = this.#system;
+    for (const [name, task] of Object.entries(this.#world.tasks)) {
+      if ('dma' in task) {
+        const { pasid = -1, iova, write, repeat } = task.dma;
+        this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
+      } else if ('flow' in task) {
+        const flow = flows.find((candidate) => candidate.name === task.flow);
+        assert(flow !== undefined, `flow ${task.flow} is known`);
+        this.#system.addTask(name, task.cpu, (cpu) => flow.start({ cpu, vtd }, task.with));
+      } else {
+        const places = { vtd, page: (page: string) => this.page(page) };
+        const start = inlineTask(task.steps, places);
+        this.#system.addTask(name, task.cpu, start);
+      }
+    }
+  }
+
+  #facts(): CheckerFacts {
+    const { registry } = this.#system;
+    const { iommu, devices } = this.#world.platform;
+    const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
+    return {
+      entryCount: registry.list().length,
+      mode: iommu.mode,
+      cachingMode: iommu.capabilities.CM === 1,
+      nameOfEntry: (entry) => registry.nameOf(entry),
+      structureOfEntry: (entry) => registry.modelOf(entry).structure,
+      nameOfDevice: (sid) => names.get(sid) ?? `requester 0x${sid.toString(16)}`,
+      pasidOfEntry: (entry) => this.#owners[entry]?.pasid ?? -1,
+      sidOfEntry: (entry) => this.#owners[entry]?.sid ?? -1,
+      faultReason: (code) => {
+        const reason = faultReasons.get(code);
+        return { text: reason?.text ?? 'unknown reason', onlyTornEntryGives: reason?.onlyTornEntryGives === true };
+      },
+    };
+  }
+}
+
+function systemConfigOf({ platform, limits }: World): SystemConfig {
+  const { iommu } = platform;
+  return {
+    limits,
+    memoryModel: platform.memory,
+    memoryPages: platform.memoryPages,
+    coherentWalks: iommu.coherentWalks,
+    evictionLimit: platform.evictionLimit,
+    storeBuffer: { entryCount: platform.storeBufferEntries, maxNs: platform.storeBufferMaxNs },
+    cpu: {
+      stepNs: platform.cpuStepNs,
+      preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
+    },
+    vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
+    trackedEntries: 32,
+  };
+}
+
+function definedOf<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+function parseRequesterId(text: string): number {
+  const [bus, device, fn] = text.split(/[:.]/).map((part) => Number.parseInt(part, 16)) as [number, number, number];
+  return (bus << 8) | (device << 3) | fn;
+}
+
+function bigintText(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}

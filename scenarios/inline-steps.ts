@@ -1,0 +1,146 @@
+import { assert } from '../sim/assert.ts';
+import { type Flow, Retry } from '../sim/operation.ts';
+import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
+import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
+import type { VtdDriver } from '../models/linux/vtd/vtd-driver.ts';
+import type { Cpu } from '../models/memory/cpu.ts';
+import type { InvalidationDescriptor } from '../models/vtd/descriptors.ts';
+import type { InlineInvalidation, InlineStep, InlineTarget } from './format/schema.ts';
+
+export interface InlinePlaces {
+  readonly vtd: VtdDriver;
+  /** Address of a page of memory by its name. */
+  readonly page: (name: string) => number;
+}
+
+/** Values that loads have read, by name; fresh for each run of the body. */
+type Registers = Map<string, bigint>;
+
+/** A task written as steps in a scenario: a sequence from a mail, tried without writing TypeScript. */
+export function inlineTask(steps: readonly InlineStep[], places: InlinePlaces): (cpu: Cpu) => Flow {
+  return (cpu) => runSteps(steps, { cpu, places, registers: new Map() });
+}
+
+interface Run {
+  readonly cpu: Cpu;
+  readonly places: InlinePlaces;
+  readonly registers: Registers;
+}
+
+function* runSteps(steps: readonly InlineStep[], run: Run): Flow {
+  for (const step of steps) {
+    yield* runStep(step, run);
+  }
+}
+
+function* runStep(step: InlineStep, run: Run): Flow {
+  const { cpu, places, registers } = run;
+  const { vtd } = places;
+  if ('store' in step) {
+    yield* storeStep(cpu, addressOf(step.store.to, places), step.store.bits, BigInt(step.store.value));
+  } else if ('load' in step) {
+    registers.set(step.load.as, yield* cpu.load64(addressOf(step.load.from, places)));
+  } else if ('fence' in step) {
+    yield* cpu.barrier(step.fence);
+  } else if ('flush' in step) {
+    yield* vtd.flushCache(cpu, addressOf(step.flush, places), 64);
+  } else if ('submit' in step) {
+    yield* vtd.queue.submitSync(
+      cpu,
+      step.submit.map((invalidation) => descriptorOf(invalidation, vtd)),
+    );
+  } else if ('wait' in step) {
+    const { for: place, value } = step.wait;
+    yield* cpu.waitForWord(addressOf(place, places), value, `${place} to become ${value}`);
+  } else if ('lock' in step) {
+    yield* cpu.lock(addressOf(step.lock, places), step.lock);
+  } else if ('unlock' in step) {
+    yield* cpu.unlock(addressOf(step.unlock, places));
+  } else if ('begin' in step) {
+    const { entry, targets, hitless } = step.begin;
+    const address = addressOf(entry, places);
+    const words = targets.map((target) => targetWords(target, address, vtd));
+    yield* vtd.beginUpdate(address, words, hitless);
+  } else if ('end' in step) {
+    const address = addressOf(step.end.entry, places);
+    yield* vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
+  } else if ('if' in step) {
+    const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.then : step.else;
+    yield* runSteps(taken, run);
+  } else if (typeof step.repeat === 'number') {
+    for (let i = 0; i < step.repeat; i += 1) {
+      yield* runSteps(step.steps, run);
+    }
+  } else {
+    const { value, equals } = step.repeat.until;
+    for (;;) {
+      yield* runSteps(step.steps, run);
+      if (registers.get(value) === BigInt(equals)) {
+        return;
+      }
+      yield* new Retry(`repeat until ${value} is ${equals}`);
+    }
+  }
+}
+
+function storeStep(cpu: Cpu, address: number, bits: 32 | 64 | 128, value: bigint) {
+  switch (bits) {
+    case 32:
+      return cpu.store32(address, value);
+    case 64:
+      return cpu.store64(address, value);
+    case 128:
+      return cpu.store128(address, value);
+  }
+}
+
+/** Address of `device.pasid[1].q0`, `device.context`, `page.q3`, … */
+export function addressOf(place: string, { vtd, page }: InlinePlaces): number {
+  const match = /^([a-z][a-z0-9-]*)(?:\.(root|context|directory|pasid)(?:\[([0-9]+)\])?)?(?:\.q([0-7]))?$/.exec(place);
+  assert(match !== null, `place ${place} is well formed`);
+  const [, name = '', structure, index, qword] = match;
+  const offset = Number(qword ?? 0) * 8;
+  switch (structure) {
+    case 'root':
+      return vtd.device(name).rootEntryAddress + offset;
+    case 'context':
+      return vtd.device(name).contextEntryAddress + offset;
+    case 'directory':
+      return vtd.device(name).pasidDirectoryAddress + (Number(index ?? 0) >>> 6) * 8 + offset;
+    case 'pasid':
+      return vtd.pasidEntryAddress(name, Number(index ?? 0)) + offset;
+    default:
+      return page(name) + offset;
+  }
+}
+
+function targetWords(target: InlineTarget, address: number, vtd: VtdDriver): ArrayLike<number> {
+  const wordCount = vtd.entryWords(address);
+  if (target === 'not-present') {
+    return new Uint32Array(wordCount);
+  }
+  const domain = vtd.domain(target.domain);
+  return wordCount === 16 ? pasidEntryFor(domain) : contextEntryFor(domain);
+}
+
+function descriptorOf(invalidation: InlineInvalidation, vtd: VtdDriver): InvalidationDescriptor | readonly number[] {
+  if ('pasid-cache' in invalidation) {
+    return { kind: 'pasid-cache', granularity: 'pasid', ...invalidation['pasid-cache'] };
+  }
+  if ('piotlb' in invalidation) {
+    return { kind: 'piotlb', granularity: 'pasid', ...invalidation.piotlb, addressMask: 0, address: 0, hint: false };
+  }
+  if ('iotlb' in invalidation) {
+    const { did } = invalidation.iotlb;
+    const range = { addressMask: 0, address: 0, hint: false };
+    return { kind: 'iotlb', granularity: 'domain', did, drainReads: true, drainWrites: true, ...range };
+  }
+  if ('context' in invalidation) {
+    const { sid } = vtd.device(invalidation.context.device);
+    return { kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 };
+  }
+  return invalidation.raw.flatMap((qword) => [
+    Number(BigInt(qword) & 0xffff_ffffn),
+    Number(BigInt(qword) >> 32n),
+  ]);
+}

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { checkReferences, reachNames, ruleNames, unknownName } from './format/check-references.ts';
+import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
+import { caseKeys, type ExpandedCase, expandCase } from './format/expand-cases.ts';
+import { readYaml, type YamlDocument } from './format/read-yaml.ts';
+import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
+import { findVariables, substitute } from './format/substitute.ts';
+import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
+import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
+
+/** One case of a scenario, ready to run: matrix and variables are resolved. */
+export interface ScenarioCase {
+  /** Name of the scenario: its file below the scenarios folder, without the ending ('vtd/pasid-teardown'). */
+  readonly scenario: string;
+  /** 'clear-first' or, from a matrix, 'clear-first.first.ascending': the case's name, then its matrix values. */
+  readonly name: string;
+  /** Path as the user gave it. */
+  readonly file: string;
+  /** Where the case stands in the file, from 1. */
+  readonly line: number;
+  readonly title: string;
+  /** Rules that must be broken, each of them and no other; empty: none. */
+  readonly expect: readonly string[];
+  readonly reach: readonly string[];
+  /** Runs when the user asks for no number. */
+  readonly defaultRuns: number;
+  /** What a run is built from. */
+  readonly world: World;
+}
+
+export interface LoadedScenario {
+  readonly name: string;
+  readonly file: string;
+  readonly title: string;
+  readonly source: string;
+  /** SHA-256 of the file's bytes, hexadecimal. */
+  readonly sha256: string;
+  readonly cases: readonly ScenarioCase[];
+}
+
+const defaultRuns = 1000;
+const frameKeys = Object.keys(frameSchema.shape);
+const worldKeys = Object.keys(worldSchema.shape);
+const maxFileBytes = 1 << 20;
+const maxCases = 10_000;
+
+/** Reads and checks a scenario. Throws ScenarioError with every mistake of the file. */
+export function loadScenarioFile(path: string): LoadedScenario {
+  return loadScenario(path, readBytes(path));
+}
+
+/** The same for contents at hand; `file` is the path that messages and the scenario's name use. */
+export function loadScenario(file: string, bytes: Uint8Array): LoadedScenario {
+  return new Loader(readYaml(file, bytes), createHash('sha256').update(bytes).digest('hex')).load();
+}
+
+function readBytes(path: string): Uint8Array {
+  const refuse = (message: string): never => {
+    throw new ScenarioError([{ file: path, line: 0, column: 0, endColumn: 0, message }]);
+  };
+  try {
+    const { size } = statSync(path);
+    // A larger file is refused by its size alone; read no more of it than shows that.
+    return size > maxFileBytes && !statSync(path).isDirectory() ? new Uint8Array(maxFileBytes + 1) : readFileSync(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    switch (code) {
+      case 'ENOENT':
+        return refuse('no such file');
+      case 'EISDIR':
+        return refuse('this is a folder, not a scenario file');
+      case 'EACCES':
+        return refuse('the file cannot be read: permission denied');
+      default:
+        return refuse(`the file cannot be read: ${code}`);
+    }
+  }
+}
+
+class Loader {
+  readonly #document: YamlDocument;
+  readonly #sha256: string;
+  readonly #diagnostics: Diagnostic[] = [];
+  readonly #seen = new Set<string>();
+
+  constructor(document: YamlDocument, sha256: string) {
+    this.#document = document;
+    this.#sha256 = sha256;
+  }
+
+  load(): LoadedScenario {
+    const { root, file } = this.#document;
+    this.#checkTopLevelKeys();
+    const frame = this.#parseFrame();
+    const cases: ScenarioCase[] = [];
+    for (const entry of mapEntries(root, 'cases')) {
+      const definition = frame.cases[entry.key];
+      if (definition !== undefined && entry.value.kind === 'map') {
+        cases.push(...this.#loadCase(entry, entry.value, { definition, title: frame.title, reach: frame.reach ?? [] }));
+      }
+    }
+    this.#throwProblems();
+    if (cases.length === 0) {
+      this.#report(positionOf(root, ['cases'], 'key'), 'a scenario has at least one case');
+      this.#throwProblems();
+    }
+    const { title, source } = frame;
+    return { name: scenarioName(file), file, title, source, sha256: this.#sha256, cases };
+  }
+
+  #checkTopLevelKeys(): void {
+    const known = [...frameKeys, ...worldKeys];
+    for (const { key, keyNode } of this.#document.root.entries) {
+      if (!known.includes(key)) {
+        const near = closest(key, known);
+        const hint = near === undefined ? `known keys: ${known.join(', ')}` : `did you mean "${near}"?`;
+        this.#report(keyNode, `unknown key "${key}"`, hint);
+      }
+    }
+  }
+
+  #parseFrame(): ReturnType<typeof frameSchema.parse> {
+    try {
+      return parseDocument(this.#document, frameSchema);
+    } catch (error) {
+      if (error instanceof ScenarioError) {
+        this.#diagnostics.push(...error.diagnostics);
+        this.#throwProblems();
+      }
+      throw error;
+    }
+  }
+
+  #loadCase(
+    entry: YamlEntry,
+    node: YamlMap,
+    frame: { readonly definition: Case; readonly title: string; readonly reach: readonly string[] },
+  ): readonly ScenarioCase[] {
+    const { file, root } = this.#document;
+    const { definition } = frame;
+    this.#checkCaseKeys(node);
+    const matrix = (entryOf(node, 'matrix') ?? entryOf(root, 'matrix'))?.value;
+    const expanded = expandCase({ name: entry.key, definition, node, matrix });
+    if (expanded.length > maxCases) {
+      this.#report(entry.keyNode, `the matrix makes ${expanded.length} cases; the limit is ${maxCases}`);
+      return [];
+    }
+    const reach = definition.reach ?? frame.reach;
+    this.#checkNames('reach', reach, reachNames, entryOf(node, 'reach') ?? entryOf(root, 'reach') ?? entry);
+    return expanded.flatMap((one) => {
+      const world = this.#loadWorld(one, entry);
+      if (world === undefined) {
+        return [];
+      }
+      const expect = this.#checkExpectation(one, entryOf(node, 'expect') ?? entry);
+      return [
+        {
+          scenario: scenarioName(file),
+          name: one.name,
+          file,
+          line: entry.keyNode.line,
+          title: definition.title ?? frame.title,
+          expect,
+          reach,
+          defaultRuns: definition.runs ?? defaultRuns,
+          world,
+        },
+      ];
+    });
+  }
+
+  /** A key of a case that is neither one of ours nor used as `$key` anywhere is a slip. */
+  #checkCaseKeys(node: YamlMap): void {
+    const used = new Set(findVariables(this.#worldNode()).map(({ name }) => name));
+    const matrices = [entryOf(node, 'matrix')?.value, entryOf(this.#document.root, 'matrix')?.value];
+    const known = [...caseKeys, ...used];
+    for (const map of [node, ...matrices]) {
+      for (const { key, keyNode } of map?.kind === 'map' ? map.entries : []) {
+        if (!used.has(key) && !(map === node && caseKeys.includes(key))) {
+          const near = closest(key, known);
+          const hint = near === undefined ? `no "$${key}" is used in this file` : `did you mean "${near}"?`;
+          this.#report(keyNode, `unknown key or variable "${key}"`, hint);
+        }
+      }
+    }
+  }
+
+  #loadWorld({ variables }: ExpandedCase, entry: YamlEntry): World | undefined {
+    const before = this.#diagnostics.length;
+    const node = substitute(this.#worldNode(), variables);
+    for (const use of findVariables(node)) {
+      const near = closest(use.name, variables.keys());
+      const hint = near === undefined ? `give it a value in the case: "${use.name}: ..."` : `did you mean "$${near}"?`;
+      this.#report(use.node, `"$${use.name}" has no value in the case "${entry.key}"`, hint);
+    }
+    if (this.#diagnostics.length > before) {
+      return undefined;
+    }
+    const result = worldSchema.safeParse(toPlain(node));
+    const scope = { file: this.#document.file, root: node };
+    if (!result.success) {
+      for (const { message, hint, ...position } of zodDiagnostics(scope, worldSchema, result.error.issues)) {
+        this.#report(position.line === 0 ? entry.keyNode : position, message, hint);
+      }
+      return undefined;
+    }
+    for (const { path, part, message, hint } of checkReferences(result.data)) {
+      this.#report(positionOf(node, path, part), `${message}`, hint);
+    }
+    return result.data;
+  }
+
+  #worldNode(): YamlMap {
+    const { root } = this.#document;
+    return { ...root, entries: root.entries.filter(({ key }) => worldKeys.includes(key)) };
+  }
+
+  #checkExpectation({ name, expect }: ExpandedCase, entry: YamlEntry): readonly string[] {
+    if (expect === undefined) {
+      this.#report(entry.keyNode, `nothing is expected of "${name}"`, 'add a last entry without "when"');
+      return [];
+    }
+    this.#checkNames('rule', expect, ruleNames, entry, 'holds');
+    return expect;
+  }
+
+  #checkNames(what: string, names: readonly string[], known: readonly string[], entry: YamlEntry, also = ''): void {
+    for (const name of names) {
+      if (!known.includes(name)) {
+        const { message, hint } = unknownName(what, name, also === '' ? known : [also, ...known]);
+        this.#report(entry.value.kind === 'map' ? entry.keyNode : entry.value, message, hint);
+      }
+    }
+  }
+
+  /** Cases share most of their text: the same mistake at the same place is said once. */
+  #report({ line, column, endColumn }: Position, message: string, hint?: string): void {
+    const key = `${line}:${column}:${message}`;
+    if (!this.#seen.has(key)) {
+      this.#seen.add(key);
+      const { file } = this.#document;
+      const found = { file, line, column, endColumn, message };
+      this.#diagnostics.push(hint === undefined ? found : { ...found, hint });
+    }
+  }
+
+  #throwProblems(): void {
+    if (this.#diagnostics.length > 0) {
+      throw new ScenarioError(this.#diagnostics.sort(byPosition), this.#document.lines);
+    }
+  }
+}
+
+function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {
+  const value = entryOf(root, key)?.value;
+  return value?.kind === 'map' ? value.entries : [];
+}
+
+/** 'scenarios/vtd/pasid-teardown.yaml' is 'vtd/pasid-teardown'; elsewhere the file's own name. */
+export function scenarioName(file: string): string {
+  const parts = file.replaceAll('\\', '/').replace(/\.ya?ml$/, '').split('/');
+  const root = parts.lastIndexOf('scenarios');
+  return root === -1 ? (parts.at(-1) ?? file) : parts.slice(root + 1).join('/');
+}

@@ -1,0 +1,82 @@
+import type { TraceRecord } from '../sim/trace.ts';
+import type { Violation } from '../sim/violation.ts';
+import type { Place } from '../models/system.ts';
+import type { TraceEvent } from '../models/trace-events.ts';
+
+/**
+ * `held`: no violation in the schedules tried; `proved`: every schedule explored; `violated`; `inconclusive`: a limit
+ * was reached, something is not modelled, or a state of `reach` was never reached.
+ */
+export type Verdict = 'held' | 'proved' | 'violated' | 'inconclusive';
+
+/** The first run, by number, that broke a rule; all that is needed to repeat it. */
+export interface FirstViolation {
+  /** The run's own seed: it fails on the first run of a replay. Hexadecimal with 0x. */
+  readonly seed: string;
+  /** Number of the run in its campaign, from 0. */
+  readonly run: number;
+  /** The answers to all choices, as sim/schedulers/replay.ts encodes them. */
+  readonly choices: string;
+  /** Steps of the run. */
+  readonly events: number;
+  /** Digest of the run's trace: 16 hexadecimal digits. */
+  readonly digest: string;
+}
+
+export interface ViolationReport {
+  readonly rule: string;
+  readonly message: string;
+  /** Where the rule stands: section of a specification or a mail. */
+  readonly source: string;
+  /** Runs in which the rule was broken. */
+  readonly count: number;
+  readonly first: FirstViolation;
+}
+
+/** One case, as `--json` prints it: these names are an interface, add to them, do not rename them. */
+export interface CaseReport {
+  readonly scenario: string;
+  readonly case: string;
+  readonly file: string;
+  readonly line: number;
+  /** Rules that must be broken, each of them and no other; empty: none. */
+  readonly expect: readonly string[];
+  readonly verdict: Verdict;
+  readonly asExpected: boolean;
+  /** Whether every schedule was explored. */
+  readonly complete: boolean;
+  readonly strategy: string;
+  readonly runs: number;
+  readonly events: number;
+  readonly states: number | null;
+  readonly violations: readonly ViolationReport[];
+  /** Names of `reach` that no run reached. */
+  readonly notReached: readonly string[];
+  /** Why the case is inconclusive or not as expected, in one sentence; empty when there is nothing to say. */
+  readonly reason: string;
+}
+
+/** One run with its trace, for pictures and logs. */
+export interface RunRecord {
+  readonly scenario: string;
+  readonly case: string;
+  readonly file: string;
+  readonly strategy: string;
+  /** Hexadecimal with 0x; null when the run came from recorded choices alone. */
+  readonly seed: string | null;
+  readonly choices: string;
+  /** `finished`, `violated`, `limit` or `unmodelled`, with the name of the limit or of what is not modelled. */
+  readonly end: string;
+  readonly detail: string;
+  readonly events: number;
+  readonly nowNs: number;
+  readonly violations: readonly Violation[];
+  readonly digest: string;
+  readonly records: readonly TraceRecord<TraceEvent>[];
+  /** By process id: the process, and the column of a picture it belongs to. */
+  readonly agents: readonly { readonly process: string; readonly column: string }[];
+  /** Named ranges of memory, most specific first (a PASID entry before its table). */
+  readonly places: readonly Place[];
+  /** Name of each entry of the registry, by id: 'nic.pasid[1]', 'nic.context', … */
+  readonly entryNames: readonly string[];
+}
