@@ -184,9 +184,9 @@ export function encode<Name extends string>(
   values: Readonly<Partial<Record<Name, number>>>,
 ): Uint32Array {
   const words = new Uint32Array(entryLayout.wordCount);
-  const fields = new Map<string, Field>(Object.entries<Field>(entryLayout.fields));
-  for (const [name, value] of Object.entries<number | undefined>(values)) {
-    const field = fields.get(name);
+  for (const name of Object.keys(values) as Name[]) {
+    const field = Object.hasOwn(entryLayout.fields, name) ? entryLayout.fields[name] : undefined;
+    const value = values[name];
     if (field === undefined) {
       throw new RangeError(`${entryLayout.name} has no field ${name}`);
     }

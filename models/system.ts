@@ -170,7 +170,7 @@ export class System {
       }
     };
     this.registry.announce();
-    this.arena.seal();
+    this.kernel.seal();
   }
 
   #core(number: number): Core {

@@ -1,4 +1,3 @@
-import { assert } from '../sim/assert.ts';
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
@@ -15,6 +14,7 @@ import { encodeScalableContextEntry } from '../models/vtd/entries/scalable-conte
 import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
+import { assert } from '../sim/assert.ts';
 import type { World } from './format/schema.ts';
 import { inlineTask } from './inline-steps.ts';
 
@@ -61,7 +61,9 @@ class Assembly {
       memory: this.#system.memory,
       allocatePage: (name: string) => this.#system.allocatePage(name),
     };
-    const tables = Object.entries(platform.devices).map(([name, { requesterId }]) => this.#addDevice(name, requesterId));
+    const tables = Object.entries(platform.devices).map(([name, { requesterId }]) =>
+      this.#addDevice(name, requesterId),
+    );
     for (const [name, { stage, did, map }] of Object.entries(domains)) {
       const mappings = Object.entries(map).map(([iova, target]) => ({
         iova: Number(iova),

@@ -1,10 +1,10 @@
-import { assert } from '../sim/assert.ts';
-import { type Flow, Retry } from '../sim/operation.ts';
-import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
+import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
 import type { VtdDriver } from '../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../models/memory/cpu.ts';
 import type { InvalidationDescriptor } from '../models/vtd/descriptors.ts';
+import { assert } from '../sim/assert.ts';
+import { type Flow, Retry } from '../sim/operation.ts';
 import type { InlineInvalidation, InlineStep, InlineTarget } from './format/schema.ts';
 
 export interface InlinePlaces {
@@ -139,8 +139,5 @@ function descriptorOf(invalidation: InlineInvalidation, vtd: VtdDriver): Invalid
     const { sid } = vtd.device(invalidation.context.device);
     return { kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 };
   }
-  return invalidation.raw.flatMap((qword) => [
-    Number(BigInt(qword) & 0xffff_ffffn),
-    Number(BigInt(qword) >> 32n),
-  ]);
+  return invalidation.raw.flatMap((qword) => [Number(BigInt(qword) & 0xffff_ffffn), Number(BigInt(qword) >> 32n)]);
 }

@@ -259,7 +259,10 @@ function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {
 
 /** 'scenarios/vtd/pasid-teardown.yaml' is 'vtd/pasid-teardown'; elsewhere the file's own name. */
 export function scenarioName(file: string): string {
-  const parts = file.replaceAll('\\', '/').replace(/\.ya?ml$/, '').split('/');
+  const parts = file
+    .replaceAll('\\', '/')
+    .replace(/\.ya?ml$/, '')
+    .split('/');
   const root = parts.lastIndexOf('scenarios');
   return root === -1 ? (parts.at(-1) ?? file) : parts.slice(root + 1).join('/');
 }

@@ -1,7 +1,7 @@
-import type { TraceRecord } from '../sim/trace.ts';
-import type { Violation } from '../sim/violation.ts';
 import type { Place } from '../models/system.ts';
 import type { TraceEvent } from '../models/trace-events.ts';
+import type { TraceRecord } from '../sim/trace.ts';
+import type { Violation } from '../sim/violation.ts';
 
 /**
  * `held`: no violation in the schedules tried; `proved`: every schedule explored; `violated`; `inconclusive`: a limit

@@ -1,9 +1,9 @@
+import type { Scheduler } from '../sim/scheduler.ts';
 import { RandomScheduler } from '../sim/schedulers/random.ts';
 import { RecheckScheduler } from '../sim/schedulers/recheck.ts';
 import { RecordingScheduler } from '../sim/schedulers/recording.ts';
 import { decodeRecording, encodeRecording, ReplayDivergedError, ReplayScheduler } from '../sim/schedulers/replay.ts';
 import { TimedScheduler } from '../sim/schedulers/timed.ts';
-import type { Scheduler } from '../sim/scheduler.ts';
 import type { RunOutcome, Violation } from '../sim/violation.ts';
 import { type AssembledWorld, assemble } from './assemble.ts';
 import type { ScenarioCase } from './load-scenario.ts';

@@ -25,7 +25,7 @@ export interface ArenaRegion {
  * All mutable state of a run, as 32-bit words. Because every change goes through {@link put}, undo, fingerprints and
  * read/write sets exist once, here, and no model writes any of them itself.
  *
- * A time (whole ns, up to 2^53) takes two words allocated by {@link allocateTime}; fingerprints use times relative to
+ * A time (whole ns, up to 2^53) takes two words allocated by {@link allocateTimes}; fingerprints use times relative to
  * the present, so that two states which differ only in when they are reached count as one.
  */
 export class Arena {
@@ -73,12 +73,13 @@ export class Arena {
     return base;
   }
 
-  /** Reserves one time; -1 means "not set". */
-  allocateTime(name: string): number {
-    const base = this.allocate(name, 2);
-    this.#isTime[base] = 1;
-    this.#isTime[base + 1] = 1;
-    this.#times.push(base);
+  /** Reserves `count` times of two words each; -1 means "not set". */
+  allocateTimes(name: string, count: number): number {
+    const base = this.allocate(name, 2 * count);
+    this.#isTime.fill(1, base, base + 2 * count);
+    for (let i = 0; i < count; i += 1) {
+      this.#times.push(base + 2 * i);
+    }
     return base;
   }
 
@@ -118,7 +119,7 @@ export class Arena {
     }
   }
 
-  /** A time of {@link allocateTime}, in ns; -1 when not set. */
+  /** A time of {@link allocateTimes}, in ns; -1 when not set. */
   getTime(base: number): number {
     return (this.get(base) >>> 0) + this.get(base + 1) * 0x1_0000_0000;
   }

@@ -19,18 +19,6 @@ export interface ProcessSpec {
   readonly body: () => Flow<void>;
 }
 
-interface Process extends ProcessSpec {
-  readonly id: number;
-  /** Arena word: see the states below. */
-  readonly state: number;
-  /** Arena time: when the present operation was asked for, or its guard became true. */
-  readonly pendedAt: number;
-  /** Arena word: rounds of retry loops. */
-  readonly retries: number;
-  generator: Flow<void> | undefined;
-  operation: Operation | undefined;
-}
-
 const blocked = 1;
 const pending = 2;
 const done = 3;
@@ -54,10 +42,31 @@ export class Kernel implements StepContext {
   onFinish: () => void = () => {};
 
   readonly #limits: RunLimits;
-  readonly #processes: Process[] = [];
   readonly #clock: number;
+
+  // Processes, by id. Arrays of one kind each, not objects: with thousands of processes caches decide.
+  readonly #specs: ProcessSpec[] = [];
+  readonly #generators: (Flow<void> | undefined)[] = [];
+  readonly #operations: (Operation | undefined)[] = [];
+  #isOptional = new Uint8Array(0);
+  /** Earliest and latest moment of each pending operation: what the arena's times say, at hand. */
+  #earliestNs = new Float64Array(0);
+  #latestNs = new Float64Array(0);
+  /** Whether each process is pending: what the arena's state words say, at hand. */
+  #isPending = new Uint8Array(0);
+  /** Names of the random streams that draw moments, one a process. */
+  #delayNames: readonly string[] = [];
+  /** Arena words: the states above. */
+  #state = 0;
+  /** Arena words: rounds of retry loops. */
+  #retries = 0;
+  /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
+  #pendedAt = 0;
+
   readonly #point: ChoicePoint = { kind: 'value', name: '', count: 0, candidates: new Int32Array(0) };
   #scheduler: Scheduler | undefined;
+  #drawsTimes = false;
+  #sealed = false;
   #timers = new TimerQueue(0);
   #now = 0;
   #unfinishedTasks = 0;
@@ -70,7 +79,7 @@ export class Kernel implements StepContext {
   constructor(arena: Arena, limits: RunLimits) {
     this.arena = arena;
     this.#limits = limits;
-    this.#clock = arena.allocateTime('kernel.clock');
+    this.#clock = arena.allocateTimes('kernel.clock', 1);
   }
 
   get nowNs(): number {
@@ -78,23 +87,31 @@ export class Kernel implements StepContext {
   }
 
   get processNames(): readonly string[] {
-    return this.#processes.map((process) => process.name);
+    return this.#specs.map(({ name }) => name);
   }
 
-  /** Adds a process before the arena is sealed; processes take steps of the same instant in the order they are added. */
+  /** Adds a process before {@link seal}; processes take steps of the same instant in the order they are added. */
   addProcess(spec: ProcessSpec): number {
-    const id = this.#processes.length;
-    const name = `process.${spec.name}`;
-    this.#processes.push({
-      ...spec,
-      id,
-      state: this.arena.allocate(`${name}.state`, 1),
-      pendedAt: this.arena.allocateTime(`${name}.pendedAt`),
-      retries: this.arena.allocate(`${name}.retries`, 1),
-      generator: undefined,
-      operation: undefined,
-    });
-    return id;
+    assert(!this.#sealed, 'the kernel is not sealed when a process is added');
+    this.#specs.push(spec);
+    return this.#specs.length - 1;
+  }
+
+  /** Ends building: makes room for the processes, and what the arena holds is the start of every run. */
+  seal(): void {
+    const count = this.#specs.length;
+    this.#sealed = true;
+    this.#state = this.arena.allocate('kernel.process-states', count);
+    this.#retries = this.arena.allocate('kernel.retries', count);
+    this.#pendedAt = this.arena.allocateTimes('kernel.pended-at', count);
+    this.#delayNames = this.#specs.map(({ name }) => `delay of ${name}`);
+    this.#isOptional = Uint8Array.from(this.#specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
+    this.#point.candidates = new Int32Array(count);
+    this.#earliestNs = new Float64Array(count);
+    this.#latestNs = new Float64Array(count);
+    this.#isPending = new Uint8Array(count);
+    this.#timers = new TimerQueue(count);
+    this.arena.seal();
   }
 
   choose(name: string, count: number): number {
@@ -106,18 +123,12 @@ export class Kernel implements StepContext {
   }
 
   retry(loop: string): void {
-    const process = this.#processes[this.processId] as Process;
-    const rounds = this.arena.get(process.retries) + 1;
-    this.arena.put(process.retries, rounds);
+    const rounds = this.arena.get(this.#retries + this.processId) + 1;
+    this.arena.put(this.#retries + this.processId, rounds);
     if (rounds >= this.#limits.maxRetries) {
-      this.violate(
-        {
-          rule: 'livelock',
-          message: `${process.name} went through "${loop}" ${rounds} times and is no further`,
-          source: 'limit maxRetries',
-        },
-        true,
-      );
+      const name = this.#specs[this.processId]?.name;
+      const message = `${name} went through "${loop}" ${rounds} times and is no further`;
+      this.violate({ rule: 'livelock', message, source: 'limit maxRetries' }, true);
     }
   }
 
@@ -155,8 +166,10 @@ export class Kernel implements StepContext {
   }
 
   #begin(scheduler: Scheduler): void {
+    assert(this.#sealed, 'the kernel is sealed before a run');
     this.arena.reset();
     this.#scheduler = scheduler;
+    this.#drawsTimes = scheduler.drawsTimes;
     this.#now = 0;
     this.stepNumber = 0;
     this.#violations = [];
@@ -164,88 +177,96 @@ export class Kernel implements StepContext {
     this.#unfinishedTasks = 0;
     this.#requiredTimers = 0;
     this.#guardedCount = 0;
-    if (this.#point.candidates.length < this.#processes.length) {
-      this.#point.candidates = new Int32Array(this.#processes.length);
-      this.#timers = new TimerQueue(this.#processes.length);
-    }
     this.#timers.clear();
     scheduler.begin();
   }
 
   #start(): void {
-    for (const process of this.#processes) {
-      this.#unfinishedTasks += process.kind === 'task' ? 1 : 0;
-      process.generator = process.body();
-      this.#advance(process, undefined);
+    for (let id = 0; id < this.#specs.length; id += 1) {
+      const { kind, body } = this.#specs[id] as ProcessSpec;
+      this.#unfinishedTasks += kind === 'task' ? 1 : 0;
+      this.#generators[id] = body();
+      this.#advance(id, undefined);
     }
   }
 
   /** Feeds a result into a body and takes its next operation. */
-  #advance(process: Process, result: unknown): void {
-    const generator = process.generator as Flow<void>;
-    this.processId = process.id;
+  #advance(id: number, result: unknown): void {
+    const generator = this.#generators[id] as Flow<void>;
+    this.processId = id;
     let value = result;
     for (;;) {
-      const answer = (generator as Generator<Operation, void, unknown>).next(value);
+      const answer = generator.next(value);
       if (answer.done === true) {
-        this.#finish(process);
+        this.#finish(id);
         return;
       }
       const operation = answer.value;
       if (!operation.immediate) {
-        this.#pend(process, operation);
+        this.#pend(id, operation);
         return;
       }
       value = operation.execute(this);
     }
   }
 
-  #finish(process: Process): void {
-    process.operation = undefined;
-    process.generator = undefined;
-    this.arena.put(process.state, done);
-    this.arena.putTime(process.pendedAt, 0);
-    if (process.kind === 'task') {
+  #finish(id: number): void {
+    this.#operations[id] = undefined;
+    this.#generators[id] = undefined;
+    this.#setState(id, done, 0);
+    if (this.#specs[id]?.kind === 'task') {
       this.#unfinishedTasks -= 1;
     }
   }
 
-  #pend(process: Process, operation: Operation): void {
-    process.operation = operation;
+  #setState(id: number, state: number, pendedAtNs: number): void {
+    this.#isPending[id] = state === pending ? 1 : 0;
+    this.arena.put(this.#state + id, state);
+    if (!this.#drawsTimes) {
+      this.arena.putTime(this.#pendedAt + 2 * id, pendedAtNs);
+    }
+  }
+
+  #pend(id: number, operation: Operation): void {
+    this.#operations[id] = operation;
     if (operation.guarded) {
       this.#guardedCount += 1;
       if (!operation.ready()) {
-        this.arena.put(process.state, blocked);
-        this.arena.putTime(process.pendedAt, 0);
+        this.#block(id);
         return;
       }
     }
-    this.#wake(process, operation);
+    this.#wake(id, operation);
   }
 
-  #wake(process: Process, operation: Operation): void {
-    this.arena.put(process.state, pending);
-    this.arena.putTime(process.pendedAt, this.#now);
-    if ((this.#scheduler as Scheduler).drawsTimes) {
-      const maxNs = Number.isFinite(operation.maxNs) ? operation.maxNs : unboundedDrawNs;
-      const span = maxNs - operation.minNs + 1;
-      const delayNs = operation.minNs + (span > 1 ? this.#ask('delay', process.name, span) : 0);
-      this.#timers.insert(process.id, this.#now + delayNs);
-      this.#requiredTimers += process.kind === 'optional' ? 0 : 1;
+  #block(id: number): void {
+    this.#setState(id, blocked, 0);
+  }
+
+  #wake(id: number, operation: Operation): void {
+    this.#setState(id, pending, this.#now);
+    if (!this.#drawsTimes) {
+      this.#earliestNs[id] = this.#now + operation.minNs;
+      this.#latestNs[id] = this.#now + operation.maxNs;
+      return;
     }
+    const maxNs = operation.maxNs === Number.POSITIVE_INFINITY ? unboundedDrawNs : operation.maxNs;
+    const span = maxNs - operation.minNs + 1;
+    const delayNs = operation.minNs + (span > 1 ? this.#ask('delay', this.#delayNames[id] as string, span) : 0);
+    this.#timers.insert(id, this.#now + delayNs);
+    this.#requiredTimers += this.#isOptional[id] === 1 ? 0 : 1;
   }
 
   /** Executes the pending operation of a process; the clock has been moved. */
-  #step(process: Process): void {
-    const operation = process.operation as Operation;
+  #step(id: number, operation: Operation): void {
     this.stepNumber += 1;
-    this.processId = process.id;
+    this.processId = id;
     if (operation.guarded) {
       this.#guardedCount -= 1;
     }
     const result = operation.execute(this);
     if (!this.#stopping) {
-      this.#advance(process, result);
+      this.#advance(id, result);
     }
     this.processId = -1;
   }
@@ -255,20 +276,20 @@ export class Kernel implements StepContext {
     const timers = this.#timers;
     this.#wakeBlocked();
     while (!this.#stopping && (this.#unfinishedTasks > 0 || this.#requiredTimers > 0) && timers.size > 0) {
-      const process = this.#processes[timers.take()] as Process;
-      this.#requiredTimers -= process.kind === 'optional' ? 0 : 1;
-      const atNs = timers.atNsOf(process.id);
+      const id = timers.take();
+      this.#requiredTimers -= this.#isOptional[id] === 1 ? 0 : 1;
+      const atNs = timers.atNsOf(id);
       const limit = this.#limitAt(atNs);
       if (limit !== '') {
         return limit;
       }
       this.#moveClock(atNs);
-      const operation = process.operation as Operation;
+      const operation = this.#operations[id] as Operation;
       if (operation.guarded && !operation.ready()) {
-        this.arena.put(process.state, blocked);
+        this.#block(id);
         continue;
       }
-      this.#step(process);
+      this.#step(id, operation);
       if (this.#guardedCount > 0) {
         this.#wakeBlocked();
       }
@@ -277,9 +298,10 @@ export class Kernel implements StepContext {
   }
 
   #wakeBlocked(): void {
-    for (const process of this.#processes) {
-      if (this.arena.get(process.state) === blocked && process.operation?.ready() === true) {
-        this.#wake(process, process.operation);
+    for (let id = 0; id < this.#operations.length; id += 1) {
+      const operation = this.#operations[id];
+      if (operation?.guarded === true && this.#isPending[id] === 0 && operation.ready()) {
+        this.#wake(id, operation);
       }
     }
   }
@@ -292,15 +314,15 @@ export class Kernel implements StepContext {
         return '';
       }
       const chosen = count === 1 ? 0 : this.#ask('process', 'next', count);
-      const process = this.#processes[this.#point.candidates[chosen] as number] as Process;
-      const operation = process.operation as Operation;
-      const atNs = Math.max(this.#now, this.arena.getTime(process.pendedAt) + operation.minNs);
+      const id = this.#point.candidates[chosen] as number;
+      const operation = this.#operations[id] as Operation;
+      const atNs = Math.max(this.#now, this.#earliestNs[id] as number);
       const limit = this.#limitAt(atNs);
       if (limit !== '') {
         return limit;
       }
       this.#moveClock(atNs);
-      this.#step(process);
+      this.#step(id, operation);
     }
     return '';
   }
@@ -314,19 +336,17 @@ export class Kernel implements StepContext {
     let leastLatestNs = Number.POSITIVE_INFINITY;
     let count = 0;
     let required = this.#unfinishedTasks > 0;
-    for (const process of this.#processes) {
-      const operation = process.operation;
-      if (operation === undefined) {
+    for (let id = 0; id < this.#operations.length; id += 1) {
+      const operation = this.#operations[id];
+      if (operation === undefined || (operation.guarded && !this.#guardHolds(id, operation))) {
         continue;
       }
-      if (operation.guarded && !this.#guardHolds(process, operation)) {
-        continue;
-      }
-      if (process.kind !== 'optional') {
+      if (this.#isOptional[id] === 0) {
         required = true;
-        leastLatestNs = Math.min(leastLatestNs, this.arena.getTime(process.pendedAt) + operation.maxNs);
+        const latestNs = this.#latestNs[id] as number;
+        leastLatestNs = latestNs < leastLatestNs ? latestNs : leastLatestNs;
       }
-      candidates[count] = process.id;
+      candidates[count] = id;
       count += 1;
     }
     if (!required) {
@@ -334,24 +354,22 @@ export class Kernel implements StepContext {
     }
     let eligible = 0;
     for (let i = 0; i < count; i += 1) {
-      const process = this.#processes[candidates[i] as number] as Process;
-      if (this.arena.getTime(process.pendedAt) + (process.operation as Operation).minNs <= leastLatestNs) {
-        candidates[eligible] = process.id;
+      const id = candidates[i] as number;
+      if ((this.#earliestNs[id] as number) <= leastLatestNs) {
+        candidates[eligible] = id;
         eligible += 1;
       }
     }
     return eligible;
   }
 
-  #guardHolds(process: Process, operation: Operation): boolean {
+  #guardHolds(id: number, operation: Operation): boolean {
     const holds = operation.ready();
-    const was = this.arena.get(process.state);
-    if (holds && was !== pending) {
-      this.arena.put(process.state, pending);
-      this.arena.putTime(process.pendedAt, this.#now);
-    } else if (!holds && was !== blocked) {
-      this.arena.put(process.state, blocked);
-      this.arena.putTime(process.pendedAt, 0);
+    const was = this.#isPending[id] === 1;
+    if (holds && !was) {
+      this.#wake(id, operation);
+    } else if (!holds && was) {
+      this.#block(id);
     }
     return holds;
   }
@@ -385,9 +403,10 @@ export class Kernel implements StepContext {
       this.onFinish();
       return;
     }
-    const waiting = this.#processes
-      .filter((process) => process.kind === 'task' && process.operation !== undefined)
-      .map((process) => `${process.name} waits for ${(process.operation as Operation).label}`);
+    const waiting = this.#specs.flatMap(({ name, kind }, id) => {
+      const operation = this.#operations[id];
+      return kind === 'task' && operation !== undefined ? [`${name} waits for ${operation.label}`] : [];
+    });
     this.violate(
       { rule: 'stuck', message: `nothing can happen any more: ${waiting.join('; ')}`, source: 'docs/architecture.md' },
       true,

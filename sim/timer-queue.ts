@@ -155,10 +155,7 @@ export class TimerQueue {
       if (child >= this.#heapLength) {
         break;
       }
-      if (
-        child + 1 < this.#heapLength &&
-        this.#before(this.#heap[child + 1] as number, this.#heap[child] as number)
-      ) {
+      if (child + 1 < this.#heapLength && this.#before(this.#heap[child + 1] as number, this.#heap[child] as number)) {
         child += 1;
       }
       if (!this.#before(this.#heap[child] as number, last)) {

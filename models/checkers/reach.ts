@@ -94,10 +94,7 @@ export const reachMarks: readonly ReachMark[] = [
 ];
 
 /** Number of entries between the first store of their update and its end. */
-function updatingEntries(
-  { arena, trace, entryCount }: Omit<ReachPorts, 'mark'>,
-  name: string,
-): () => number {
+function updatingEntries({ arena, trace, entryCount }: Omit<ReachPorts, 'mark'>, name: string): () => number {
   const changed = new Table(arena, name, entryCount + 1, 1);
   const set = (entry: number, to: number): void => {
     changed.set(entryCount, 0, changed.get(entryCount, 0) + to - changed.get(entry, 0));

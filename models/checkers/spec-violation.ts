@@ -1,11 +1,6 @@
 import { Table } from '../../sim/containers.ts';
 import { getField } from '../entry-layout.ts';
-import {
-  firstStagePointer,
-  pasidEntry,
-  pasidTableType,
-  secondStagePointer,
-} from '../vtd/entries/pasid-entry.ts';
+import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from '../vtd/entries/pasid-entry.ts';
 import type { Checker, CheckerPorts } from './checker.ts';
 
 const source = 'VT-d 6.2.3.1';
@@ -63,7 +58,13 @@ const pairConstraints: readonly Constraint[] = [
     broken: ({ row, other, samePasid }) =>
       samePasid &&
       row(column.did) === other(column.did) &&
-      differ(row, other, [column.pgtt, column.firstPage, column.firstStageMode, column.secondPage, column.addressWidth]),
+      differ(row, other, [
+        column.pgtt,
+        column.firstPage,
+        column.firstStageMode,
+        column.secondPage,
+        column.addressWidth,
+      ]),
   },
   {
     name: 'C6',

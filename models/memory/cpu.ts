@@ -62,7 +62,10 @@ export class Cpu {
   }
 
   /** 16-byte (or narrower) compare-exchange; gives the old value, so equal to `expected` means it was stored. */
-  compareExchange(address: number, exchange: { widthBits: Width; expected: bigint; desired: bigint }): Operation<bigint> {
+  compareExchange(
+    address: number,
+    exchange: { widthBits: Width; expected: bigint; desired: bigint },
+  ): Operation<bigint> {
     return new CompareExchange(this, address, exchange);
   }
 

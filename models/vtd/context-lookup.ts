@@ -94,7 +94,11 @@ export class ContextLookup {
     const { words } = this.#reader;
     const reason = checkScalableRootHalf(words, base, config.capabilities);
     const present = getField(scalableRootHalf.fields.present, words, base) === 1;
-    this.#reader.use({ structure: 'scalable-root-entry', address: half, words, base, wordCount: 2, slot }, present, reason);
+    this.#reader.use(
+      { structure: 'scalable-root-entry', address: half, words, base, wordCount: 2, slot },
+      present,
+      reason,
+    );
     const table = getAddress(scalableRootHalf.fields.contextTablePointer, words, base);
     return reason === 0 ? table + (devfn & 0x7f) * 32 : -reason;
   }

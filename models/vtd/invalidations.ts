@@ -51,7 +51,11 @@ export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace,
   }
 }
 
-function applyContext({ contextCache }: TranslationCaches, { words, base, mode }: DescriptorWords, report: Report): void {
+function applyContext(
+  { contextCache }: TranslationCaches,
+  { words, base, mode }: DescriptorWords,
+  report: Report,
+): void {
   const { fields } = contextDescriptor;
   const codes = granularityCodes.context;
   const code = getField(fields.granularity, words, base);

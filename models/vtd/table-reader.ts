@@ -62,7 +62,12 @@ export class TableReader {
   }
 
   /** Reads `latch.length` words or less at once and puts them into the latch. */
-  read(structure: Structure, entryAddress: number, quantum: number, latch: { into: WordArray; wordCount: number }): void {
+  read(
+    structure: Structure,
+    entryAddress: number,
+    quantum: number,
+    latch: { into: WordArray; wordCount: number },
+  ): void {
     const { memory, arena, registry } = this.ports;
     const index = memory.walkIndex(entryAddress + quantum * 16);
     const offset = quantum * 4;

@@ -5,12 +5,7 @@ import { getAddress, getField } from '../entry-layout.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
 import { contextEntry } from './entries/context-entry.ts';
-import {
-  firstStagePointer,
-  pasidEntry,
-  pasidTableType,
-  secondStagePointer,
-} from './entries/pasid-entry.ts';
+import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from './entries/pasid-entry.ts';
 import { taggedContextPointer, taggedPointer } from './entries/tagged-pointer.ts';
 import { faultReasons } from './fault-reasons.ts';
 import { PageWalk } from './page-walk.ts';
@@ -274,4 +269,3 @@ export class Walker {
 
 /** What a DMA write leaves in memory. */
 const dmaPattern = 0xd3ad_beef;
-

@@ -34,7 +34,8 @@ export function expandCase({ name, definition, node, matrix }: CaseToExpand): re
   // What a case fixes itself is no dimension of its matrix.
   const dimensions = matrix?.kind === 'map' ? matrix.entries.filter(({ key }) => !own.has(key)) : [];
   const combinations = dimensions.reduce<readonly (readonly YamlNode[])[]>(
-    (rows, { value }) => rows.flatMap((row) => (value.kind === 'list' ? value.items.map((item) => [...row, item]) : [])),
+    (rows, { value }) =>
+      rows.flatMap((row) => (value.kind === 'list' ? value.items.map((item) => [...row, item]) : [])),
     [[]],
   );
   return combinations.map((values) => {

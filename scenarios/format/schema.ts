@@ -13,7 +13,13 @@ const ns = z.int().min(0).max(86_400_000_000_000);
 const pasid = z.int().min(0).max(0xf_ffff);
 const address = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const word64 = z.union([z.int().min(0), z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn)]);
-const word128 = z.union([z.int().min(0), z.bigint().min(0n).max((1n << 128n) - 1n)]);
+const word128 = z.union([
+  z.int().min(0),
+  z
+    .bigint()
+    .min(0n)
+    .max((1n << 128n) - 1n),
+]);
 
 const window = z
   .strictObject({ minNs: ns, maxNs: ns })
@@ -59,7 +65,10 @@ const iommu = z.strictObject({
     .enum(['walk', 'pasid-cache'])
     .default('walk')
     .describe('Where a new IOTLB entry takes its DID from (VT-d 6.2.3.1).'),
-  iotlbLookupComparesDid: z.boolean().default(false).describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
+  iotlbLookupComparesDid: z
+    .boolean()
+    .default(false)
+    .describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
   capabilities: capabilities.prefault({}),
   timing: timing.prefault({}),
 });
@@ -74,7 +83,12 @@ const platform = z.strictObject({
     .describe('Longest a CPU may be held up before a step.'),
   storeBufferEntries: z.int().min(1).max(64).default(8),
   storeBufferMaxNs: ns.default(1_000_000_000).describe('Longest stay of the oldest entry in a store buffer.'),
-  evictionLimit: z.int().min(0).max(16).default(0).describe('Dirty lines that caches may write back by themselves in a run.'),
+  evictionLimit: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('Dirty lines that caches may write back by themselves in a run.'),
   iommu,
   devices: z.record(
     name,
@@ -104,7 +118,9 @@ const attachment = z.strictObject({ device: name, pasid: pasid.default(0), domai
 const start = z.strictObject({
   attach: z.array(attachment).default([]).describe('Entries that are set up and not cached when the run begins.'),
   notPresent: z
-    .array(z.strictObject({ device: name, entry: z.enum(['root', 'context', 'pasid-directory']), pasid: pasid.default(0) }))
+    .array(
+      z.strictObject({ device: name, entry: z.enum(['root', 'context', 'pasid-directory']), pasid: pasid.default(0) }),
+    )
     .default([])
     .describe('Entries on the way that are not present yet.'),
   leftover: z
@@ -134,7 +150,11 @@ const barrierName = z.enum(['smp_wmb', 'smp_rmb', 'smp_mb', 'dma_wmb', 'dma_rmb'
 
 const simpleSteps = [
   z.strictObject({
-    store: z.strictObject({ to: place, value: word128, bits: z.union([z.literal(32), z.literal(64), z.literal(128)]).default(64) }),
+    store: z.strictObject({
+      to: place,
+      value: word128,
+      bits: z.union([z.literal(32), z.literal(64), z.literal(128)]).default(64),
+    }),
   }),
   z.strictObject({ load: z.strictObject({ from: place, as: name }) }),
   z.strictObject({ fence: barrierName }),
@@ -144,7 +164,11 @@ const simpleSteps = [
   z.strictObject({ lock: place }),
   z.strictObject({ unlock: place }),
   z.strictObject({
-    begin: z.strictObject({ entry: place, targets: z.array(target).min(1).max(4), hitless: z.boolean().default(false) }),
+    begin: z.strictObject({
+      entry: place,
+      targets: z.array(target).min(1).max(4),
+      hitless: z.boolean().default(false),
+    }),
   }),
   z.strictObject({ end: z.strictObject({ entry: place, target }) }),
 ] as const;
@@ -156,12 +180,18 @@ const innerStep = z.union(simpleSteps);
 const middleStep = z.union([
   ...simpleSteps,
   z.strictObject({ if: condition, then: z.array(innerStep), else: z.array(innerStep).default([]) }),
-  z.strictObject({ repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]), steps: z.array(innerStep).min(1) }),
+  z.strictObject({
+    repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
+    steps: z.array(innerStep).min(1),
+  }),
 ]);
 const step = z.union([
   ...simpleSteps,
   z.strictObject({ if: condition, then: z.array(middleStep), else: z.array(middleStep).default([]) }),
-  z.strictObject({ repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]), steps: z.array(middleStep).min(1) }),
+  z.strictObject({
+    repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
+    steps: z.array(middleStep).min(1),
+  }),
 ]);
 
 const task = z.union([
@@ -193,7 +223,9 @@ export const worldSchema = z.strictObject({
   platform,
   domains: z.record(name, domain).default({}),
   start: start.prefault({}),
-  tasks: z.record(name, task).refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' }),
+  tasks: z
+    .record(name, task)
+    .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' }),
   limits: limits.prefault({}),
 });
 
@@ -237,7 +269,10 @@ export const frameSchema = z.looseObject({
   title: z.string(),
   source: z.string().describe('Mail, commit or section of a specification.'),
   description: z.string().optional(),
-  matrix: z.record(z.string(), z.array(variable).min(1)).optional().describe('A matrix for every case without its own.'),
+  matrix: z
+    .record(z.string(), z.array(variable).min(1))
+    .optional()
+    .describe('A matrix for every case without its own.'),
   reach: z.array(z.string()).optional(),
   cases: z.record(
     z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a case name is lower-case letters, digits and dashes'),

@@ -6,9 +6,19 @@ export function pasidEntryFor(domain: Domain): Uint32Array {
   const common = { present: 1, domainId: domain.did, pageWalkSnoop: 1 };
   switch (domain.stage) {
     case 'first':
-      return encodePasidEntry({ ...common, pgtt: pasidTableType.first, firstStagePointer: domain.firstStageTable, addressWidth: 2 });
+      return encodePasidEntry({
+        ...common,
+        pgtt: pasidTableType.first,
+        firstStagePointer: domain.firstStageTable,
+        addressWidth: 2,
+      });
     case 'second':
-      return encodePasidEntry({ ...common, pgtt: pasidTableType.second, secondStagePointer: domain.secondStageTable, addressWidth: 2 });
+      return encodePasidEntry({
+        ...common,
+        pgtt: pasidTableType.second,
+        secondStagePointer: domain.secondStageTable,
+        addressWidth: 2,
+      });
     case 'nested':
       return encodePasidEntry({
         ...common,

@@ -66,7 +66,8 @@ export const pasidSetup = defineFlow({
     domain: { type: 'domain', summary: 'The domain to attach.' },
     order: {
       type: 'choice',
-      summary: 'no-barrier: plain stores; barrier: dma_wmb before P; sync-before-present: PASID-cache invalidation before P.',
+      summary:
+        'no-barrier: plain stores; barrier: dma_wmb before P; sync-before-present: PASID-cache invalidation before P.',
       values: ['no-barrier', 'barrier', 'sync-before-present'],
     },
   },

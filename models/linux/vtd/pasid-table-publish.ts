@@ -20,7 +20,8 @@ export const pasidTablePublish = defineFlow({
     pasid: { type: 'pasid', summary: 'A PASID of the new table.' },
     order: {
       type: 'choice',
-      summary: 'publish-first: cmpxchg, then clflush of table and entry; flush-first: clflush table, cmpxchg, clflush entry.',
+      summary:
+        'publish-first: cmpxchg, then clflush of table and entry; flush-first: clflush table, cmpxchg, clflush entry.',
       values: ['publish-first', 'flush-first'],
     },
   },

@@ -26,7 +26,8 @@ export const pasidTeardown = defineFlow({
     domain: { type: 'domain', summary: 'The domain it is attached to.' },
     order: {
       type: 'choice',
-      summary: 'clear-first: zero all, then flush (up to v6.19); clear-reordered: the same as plain stores in any order; present-bit-first: clear P, flush, then zero (v7.0).',
+      summary:
+        'clear-first: zero all, then flush (up to v6.19); clear-reordered: the same as plain stores in any order; present-bit-first: clear P, flush, then zero (v7.0).',
       values: ['clear-first', 'clear-reordered', 'present-bit-first'],
     },
     flush: { type: 'choice', summary: 'What is invalidated, and how.', values: pasidFlushes, default: 'full' },
