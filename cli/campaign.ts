@@ -1,0 +1,79 @@
+import { setImmediate } from 'node:timers/promises';
+import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
+import type { Strategy } from '../scenarios/run-case.ts';
+import { NondeterminismError } from '../sim/schedulers/recheck.ts';
+import type { Interruption } from './io.ts';
+import type { Simulator } from './library.ts';
+import type { Progress } from './progress.ts';
+import type { SelectedCase } from './select-cases.ts';
+
+/** How the cases of a campaign are run. */
+export interface CampaignSettings {
+  readonly strategy: Strategy;
+  /** Runs of each case; undefined: what the case says. */
+  readonly runs: number | undefined;
+  readonly firstSeed: bigint;
+  readonly maxEvents: number | undefined;
+}
+
+export interface CaseResult extends SelectedCase {
+  readonly report: CaseReport;
+}
+
+interface CampaignPorts {
+  readonly simulator: Simulator;
+  readonly interruption: Interruption;
+  readonly progress: Progress;
+}
+
+export function runCountOf(cases: readonly SelectedCase[], { runs }: CampaignSettings): number {
+  return cases.reduce((sum, { scenarioCase }) => sum + (runs ?? scenarioCase.defaultRuns), 0);
+}
+
+/** Runs the cases one after the other; a signal ends it with the results there are. */
+export async function runCampaign(
+  cases: readonly SelectedCase[],
+  settings: CampaignSettings,
+  { simulator, interruption, progress }: CampaignPorts,
+): Promise<readonly CaseResult[]> {
+  const results: CaseResult[] = [];
+  let runsBefore = 0;
+  for (const selected of cases) {
+    if (interruption.signal !== undefined) {
+      break;
+    }
+    const { scenarioCase } = selected;
+    const report = await simulator.runCaseInSlices(scenarioCase, {
+      strategy: settings.strategy,
+      runs: settings.runs ?? scenarioCase.defaultRuns,
+      firstSeed: settings.firstSeed,
+      maxEvents: settings.maxEvents,
+      shouldStop: () => interruption.signal !== undefined,
+      onProgress: (runsDone) => progress.update(runsBefore + runsDone, `${scenarioCase.scenario} ${scenarioCase.name}`),
+    });
+    runsBefore += report.runs;
+    // A short case ends before any signal or timer has had its turn.
+    await setImmediate();
+    results.push({ ...selected, report });
+  }
+  return results;
+}
+
+/** The run that first broke a rule, with its trace. It has to come out as it did in the campaign. */
+export function recordFirst(
+  { scenarioCase, report }: CaseResult,
+  { first }: ViolationReport,
+  { simulator, settings }: { readonly simulator: Simulator; readonly settings: CampaignSettings },
+): RunRecord {
+  const record = simulator.replayCase(scenarioCase, {
+    strategy: report.strategy === 'timed' ? 'timed' : 'random',
+    seed: BigInt(first.seed),
+    ...(settings.maxEvents === undefined ? {} : { maxEvents: settings.maxEvents }),
+  });
+  if (record.digest !== first.digest) {
+    throw new NondeterminismError(
+      `${report.scenario} ${report.case}: seed ${first.seed} gave digest ${first.digest} first and ${record.digest} then`,
+    );
+  }
+  return record;
+}

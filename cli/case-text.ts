@@ -1,0 +1,90 @@
+import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
+import type { CampaignSettings, CaseResult } from './campaign.ts';
+import { campaignCommand, replayCommand } from './command-text.ts';
+import { drawPicture } from './picture.ts';
+import { counted, expectedText } from './verdict-text.ts';
+import { printableText, wrapText } from './wrap-text.ts';
+
+const textWidth = 80;
+
+export interface CaseTextPorts {
+  readonly settings: CampaignSettings;
+  readonly record: (violation: ViolationReport) => RunRecord;
+}
+
+/** A case in full: each broken rule with its picture, and as the last line the command that repeats it. */
+export function caseText({ report }: CaseResult, { settings, record }: CaseTextPorts): string {
+  const title = `${report.scenario} ${report.case}: ${report.asExpected ? 'as expected' : 'not as expected'}`;
+  const reason = report.reason === '' ? [] : [`expected ${expectedText(report)}; ${report.reason}`];
+  const head = [title, ...reason].flatMap((line) => wrapText(printableText(line), textWidth));
+  const groups = bySeed(toldViolations(report));
+  if (groups.length === 0) {
+    return [...head, '', repeatCommand(report, settings)].join('\n');
+  }
+  const blocks = groups.map((violations) => violationBlock({ report, settings, record }, violations));
+  return [head.join('\n'), ...blocks].join('\n');
+}
+
+/** One line a case, and the command: for those who have many. */
+export function caseLine({ report }: CaseResult, settings: CampaignSettings): string {
+  const text = `${report.scenario} ${report.case}: expected ${expectedText(report)}, ${report.verdict}: ${report.reason}`;
+  return `${printableText(text)}\n${repeatCommand(report, settings)}`;
+}
+
+/** One sentence a broken rule, with the section that has the rule. */
+export function violationText(
+  violation: { rule: string; message: string; source: string },
+  note = '',
+): readonly string[] {
+  const { rule, message, source } = violation;
+  return wrapText(printableText(`${rule}${note}: ${message} (${source})`), textWidth);
+}
+
+/** The unexpected rules of a case that has some: the others are not the news. */
+function toldViolations({ violations, expect, asExpected }: CaseReport): readonly ViolationReport[] {
+  const unexpected = violations.filter(({ rule }) => !expect.includes(rule));
+  return asExpected || unexpected.length === 0 ? violations : unexpected;
+}
+
+function violationBlock(
+  { report, settings, record }: CaseTextPorts & { readonly report: CaseReport },
+  violations: readonly ViolationReport[],
+): string {
+  const [first] = violations;
+  if (first === undefined) {
+    return '';
+  }
+  const sentences = violations.flatMap((each) =>
+    violationText(each, ` in ${each.count} of ${counted(report.runs, 'run')}`),
+  );
+  const picture = drawPicture(record(first));
+  return [...sentences, '', picture, '', replayCommand(runAddress(report, first, settings))].join('\n');
+}
+
+/** Two rules that one run broke first make one picture. */
+function bySeed(violations: readonly ViolationReport[]): readonly (readonly ViolationReport[])[] {
+  const groups = new Map<string, ViolationReport[]>();
+  for (const violation of violations) {
+    groups.set(violation.first.seed, [...(groups.get(violation.first.seed) ?? []), violation]);
+  }
+  return [...groups.values()];
+}
+
+function repeatCommand(report: CaseReport, settings: CampaignSettings): string {
+  const unexpected = report.violations.find(({ rule }) => !report.expect.includes(rule));
+  const isMissing = report.expect.some((rule) => !report.violations.some((violation) => violation.rule === rule));
+  const told = unexpected ?? (isMissing || report.expect.length === 0 ? undefined : report.violations[0]);
+  if (told !== undefined) {
+    return replayCommand(runAddress(report, told, settings));
+  }
+  const seed = `0x${settings.firstSeed.toString(16)}`;
+  return campaignCommand({ ...settingsOf(report, settings), seed, runs: report.runs });
+}
+
+function runAddress(report: CaseReport, { first }: ViolationReport, settings: CampaignSettings) {
+  return { ...settingsOf(report, settings), seed: first.seed };
+}
+
+function settingsOf({ file, case: name, strategy }: CaseReport, { maxEvents }: CampaignSettings) {
+  return { file, case: name, strategy, maxEvents };
+}

@@ -1,0 +1,61 @@
+/** The words of one command, quoted where a shell would take them for something else. */
+export function commandText(words: readonly string[]): string {
+  return ['npx', 'tornread', ...words].map(shellWord).join(' ');
+}
+
+function shellWord(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) {
+    return word;
+  }
+  // Only $'…' can hold a control character in a form that a terminal shows and a shell reads back.
+  if (/\p{C}/u.test(word)) {
+    return `$'${[...Buffer.from(word, 'utf8')].map(shellByte).join('')}'`;
+  }
+  return `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function shellByte(byte: number): string {
+  const character = String.fromCharCode(byte);
+  return /[\w@%+=:,./ -]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, '0')}`;
+}
+
+/** What a run depends on besides scenario, case and seed; left out where it is the default. */
+export interface RunSettings {
+  readonly strategy: string;
+  readonly maxEvents: number | undefined;
+}
+
+export interface RunAddress extends RunSettings {
+  readonly file: string;
+  readonly case: string;
+  readonly seed: string;
+}
+
+/** The command that repeats one run. */
+export function replayCommand(run: RunAddress): string {
+  // A recheck makes the schedules of `random`, twice.
+  const strategy = run.strategy === 'recheck' ? 'random' : run.strategy;
+  return commandText(['replay', fileWord(run.file), ...caseWords(run), ...settingWords({ ...run, strategy })]);
+}
+
+/** The command that repeats a campaign that found nothing. */
+export function campaignCommand(run: RunAddress & { readonly runs: number }): string {
+  const runs = ['--seeds', String(run.runs)];
+  return commandText(['run', fileWord(run.file), ...caseWords(run), ...runs, ...settingWords(run)]);
+}
+
+/** A file whose name begins with `-` would be taken for an option. */
+function fileWord(file: string): string {
+  return file.startsWith('-') ? `./${file}` : file;
+}
+
+function caseWords(run: RunAddress): readonly string[] {
+  return ['--case', run.case, '--seed', run.seed];
+}
+
+function settingWords({ strategy, maxEvents }: RunSettings): readonly string[] {
+  return [
+    ...(strategy === 'random' ? [] : ['--strategy', strategy]),
+    ...(maxEvents === undefined ? [] : ['--max-events', String(maxEvents)]),
+  ];
+}

@@ -1,0 +1,103 @@
+import { type EntryLayout, getAddress, getField } from '../models/entry-layout.ts';
+import type { Structure } from '../models/trace-events.ts';
+import { contextEntry } from '../models/vtd/entries/context-entry.ts';
+import { pasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
+import { pasidEntry } from '../models/vtd/entries/pasid-entry.ts';
+import { rootEntry } from '../models/vtd/entries/root-entry.ts';
+import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
+import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
+
+interface ShownField {
+  readonly name: string;
+  /** Said in front of the value; without it the mnemonic of the layout. */
+  readonly label?: string;
+  /** Names of values, said alone; a value without a name is shown as `label=value`. */
+  readonly values?: Readonly<Record<number, string>>;
+  /** Left out while 0, because 0 is what an entry that has no use for the field holds. */
+  readonly hideZero?: true;
+}
+
+interface ShownEntry {
+  readonly layout: EntryLayout;
+  /** What a reader needs to follow an update, in the order of the picture; not every field of the entry. */
+  readonly shown: readonly ShownField[];
+}
+
+const pasidTypes = { 1: 'first-stage', 2: 'second-stage', 3: 'nested', 4: 'pass-through' };
+const contextTypes = { 0: 'second-stage', 2: 'pass-through' };
+
+const entries: Readonly<Record<Structure, ShownEntry>> = {
+  'root-entry': { layout: rootEntry, shown: [{ name: 'present' }, { name: 'contextTablePointer' }] },
+  'scalable-root-entry': {
+    layout: scalableRootHalf,
+    shown: [
+      { name: 'present', label: 'P' },
+      { name: 'contextTablePointer', label: 'CTP' },
+    ],
+  },
+  'context-entry': {
+    layout: contextEntry,
+    shown: [
+      { name: 'present' },
+      { name: 'domainId' },
+      { name: 'addressWidth' },
+      { name: 'translationType', values: contextTypes },
+      { name: 'secondStagePointer' },
+    ],
+  },
+  'scalable-context-entry': {
+    layout: scalableContextEntry,
+    shown: [{ name: 'present' }, { name: 'pasidEnable', hideZero: true }, { name: 'pasidDirectoryPointer' }],
+  },
+  'pasid-directory-entry': {
+    layout: pasidDirectoryEntry,
+    shown: [{ name: 'present' }, { name: 'pasidTablePointer' }],
+  },
+  'pasid-entry': {
+    layout: pasidEntry,
+    shown: [
+      { name: 'present' },
+      { name: 'domainId' },
+      { name: 'pgtt', values: pasidTypes },
+      { name: 'secondStagePointer', hideZero: true },
+      { name: 'firstStagePointer' },
+    ],
+  },
+};
+
+/** Bytes of an entry of the structure. */
+export function entryByteCount(structure: Structure): number {
+  return entries[structure].layout.wordCount * 4;
+}
+
+/**
+ * The fields that matter in a part of an entry, as `P=1 DID=5 first-stage`; empty when the part has none. `firstWord`
+ * says where the part begins, in 32-bit words of the entry.
+ */
+export function fieldsText(structure: Structure, firstWord: number, words: readonly number[]): string {
+  const { layout, shown } = entries[structure];
+  const contents = new Uint32Array(layout.wordCount);
+  const end = Math.min(firstWord + words.length, layout.wordCount);
+  for (let i = Math.max(firstWord, 0); i < end; i += 1) {
+    contents[i] = words[i - firstWord] ?? 0;
+  }
+  const texts: string[] = [];
+  for (const { name, label, values, hideZero } of shown) {
+    const field = layout.fields[name];
+    if (field === undefined || field.firstWord < firstWord || field.lastWord >= end) {
+      continue;
+    }
+    const value = getField(field, contents, 0);
+    if (value === 0 && hideZero) {
+      continue;
+    }
+    const address = field.unitBytes > 1;
+    const text = address ? hex(getAddress(field, contents, 0)) : String(value);
+    texts.push(values?.[value] ?? `${label ?? field.spec}=${text}`);
+  }
+  return texts.join(' ');
+}
+
+function hex(value: number): string {
+  return value === 0 ? '0' : `0x${value.toString(16)}`;
+}

@@ -1,0 +1,205 @@
+import { hexCode } from '../models/checkers/checker.ts';
+import type { CacheName, InvalidationKind, TraceEvent } from '../models/trace-events.ts';
+import { decodeDescriptor, descriptorType } from '../models/vtd/descriptors.ts';
+import { faultReasons } from '../models/vtd/fault-reasons.ts';
+import { unreachable } from '../sim/assert.ts';
+import { fieldsText } from './entry-text.ts';
+import { memoryText, type NameBook, qwordsText } from './name-book.ts';
+
+type Of<Kind extends TraceEvent['kind']> = Extract<TraceEvent, { kind: Kind }>;
+
+/** One event in words, for pictures and full traces: `read nic.pasid[1] q0-1: P=1 DID=5 first-stage`. */
+export function eventText(event: TraceEvent, book: NameBook): string {
+  switch (event.kind) {
+    case 'store-buffered':
+      return `${storeText(event, book)} (buffered)`;
+    case 'store':
+      return storeText(event, book);
+    case 'load':
+      return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
+    case 'barrier':
+      return event.name;
+    case 'line-flushed':
+      return `clflush ${memoryText(book, event.address, 0)}`;
+    case 'line-evicted':
+      return `write back ${memoryText(book, event.address, 0)} (eviction)`;
+    case 'register-written':
+      return `write ${event.register} = ${wordsText(event.words)}`;
+    case 'entry-declared':
+      return `declare ${entryName(event.entry, book)} version ${event.version}: ${wholeEntry(event)}`;
+    case 'update-begin':
+      return `begin ${event.hitless ? 'hitless ' : ''}update of ${entryName(event.entry, book)}`;
+    case 'update-end':
+      return `end update of ${entryName(event.entry, book)}`;
+    case 'entry-changed':
+      return `${entryName(event.entry, book)} is now ${wholeEntry(event)}`;
+    case 'entry-read':
+      return entryReadText(event, book);
+    case 'entry-used':
+      return entryUsedText(event, book);
+    case 'cache-hit':
+      return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'cache-filled':
+      return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'cache-dropped':
+      return `${event.evicted ? 'evict' : 'drop'} from ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'page-table-read':
+      return pageTableReadText(event, book);
+    case 'request':
+      return `request of ${deviceText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+    case 'fault':
+      return faultText(event);
+    case 'dma':
+      return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'descriptor-fetched':
+      return `fetch descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
+    case 'invalidation-done':
+      return invalidationText(event);
+    case 'status-written':
+      return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
+    case 'queue-error':
+      return `queue error ${event.code} at descriptor ${event.slot}`;
+    case 'flow-note':
+      return event.text;
+    case 'violation':
+      return `< ${event.rule}: ${event.message} >`;
+    default:
+      return unreachable(event);
+  }
+}
+
+/** The value of a store as a reader follows it: `= 0`, `: P=1 DID=5 first-stage`, `= 0x1f`. */
+export function storedText(event: Of<'store' | 'store-buffered'>, book: NameBook): string {
+  const at = book.entryAt(event.address);
+  const structure = at === undefined ? undefined : book.entry(at.id)?.structure;
+  const isZero = event.words.every((word) => word === 0);
+  const fields =
+    isZero || at === undefined || structure === undefined ? '' : fieldsText(structure, at.offset / 4, event.words);
+  return fields === '' ? ` = ${wordsText(event.words)}` : `: ${fields}`;
+}
+
+/** QI_DONE of drivers/iommu/intel/dmar.c, the only status software asks for. */
+const statusDone = 2;
+
+const cacheNames: Readonly<Record<CacheName, string>> = {
+  'context-cache': 'context cache',
+  'pasid-cache': 'PASID cache',
+  iotlb: 'IOTLB',
+};
+
+const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
+  context: 'context cache',
+  'pasid-cache': 'PASID cache',
+  iotlb: 'IOTLB',
+  piotlb: 'PASID-based IOTLB',
+};
+
+const descriptorNames: ReadonlyMap<number, string> = new Map([
+  [descriptorType.context, 'context cache'],
+  [descriptorType.iotlb, 'IOTLB'],
+  [descriptorType.wait, 'wait'],
+  [descriptorType.piotlb, 'PASID-based IOTLB'],
+  [descriptorType.pasidCache, 'PASID cache'],
+]);
+
+function storeText(event: Of<'store' | 'store-buffered'>, book: NameBook): string {
+  return `store ${memoryText(book, event.address, event.words.length * 4)}${storedText(event, book)}`;
+}
+
+function entryReadText(event: Of<'entry-read'>, book: NameBook): string {
+  // A quantum is 128 bits, two of the quadwords in which drivers number an entry.
+  const count = Math.ceil(event.words.length / 2);
+  const fields = fieldsText(event.structure, event.quantum * 4, event.words);
+  const value = fields === '' ? ` = ${wordsText(event.words)}` : `: ${fields}`;
+  return `read ${nameOf(event, book)} ${qwordsText(event.quantum * 2, count)}${value}`;
+}
+
+function entryUsedText(event: Of<'entry-used'>, book: NameBook): string {
+  const fields = fieldsText(event.structure, 0, event.words);
+  const fault = event.reason === 0 ? '' : ` (fault ${hexCode(event.reason)})`;
+  return `use ${nameOf(event, book)}: ${fields}${fault}`;
+}
+
+function wholeEntry(event: Of<'entry-declared' | 'entry-changed'>): string {
+  return fieldsText(event.structure, 0, event.words);
+}
+
+function entryName(id: number, book: NameBook): string {
+  return book.entry(id)?.name ?? `entry ${id}`;
+}
+
+/** Entries that no one declared have no id; a place or the address says which one it is. */
+function nameOf(event: Of<'entry-read' | 'entry-used'>, book: NameBook): string {
+  return book.entry(event.entry)?.name ?? `${event.structure} at ${memoryText(book, event.address, 0)}`;
+}
+
+function pageTableReadText(event: Of<'page-table-read'>, book: NameBook): string {
+  const place = memoryText(book, event.address, event.words.length * 4);
+  return `read ${event.stage}-stage level ${event.level} at ${place} = ${wordsText(event.words)}`;
+}
+
+function faultText(event: Of<'fault'>): string {
+  const text = faultReasons.get(event.reason)?.text ?? 'a reason without a name';
+  return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
+}
+
+function invalidationText(event: Of<'invalidation-done'>): string {
+  const name = `invalidate ${invalidationNames[event.invalidation]}`;
+  switch (event.granularity) {
+    case 'global':
+      return `${name}: all`;
+    case 'domain':
+      return `${name}: DID ${event.did}`;
+    case 'device':
+      return `${name}: DID ${event.did}, ${deviceText(event.sid)}`;
+    case 'pasid':
+      return `${name}: DID ${event.did}, PASID ${event.pasid}`;
+    case 'page': {
+      const pasid = event.invalidation === 'piotlb' ? `, PASID ${event.pasid}` : '';
+      return `${name}: DID ${event.did}${pasid}, page ${hex(event.iova)}`;
+    }
+    default:
+      return unreachable(event.granularity);
+  }
+}
+
+function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
+  const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
+  const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
+  return `${device}DID ${event.did}${pasid}`;
+}
+
+function access(event: Of<'request'>): string {
+  return event.write ? 'write to' : 'read of';
+}
+
+function placeNote(address: number, book: NameBook): string {
+  return book.placeAt(address) === undefined ? '' : ` (${memoryText(book, address, 0)})`;
+}
+
+function pasidText(pasid: number): string {
+  return pasid < 0 ? '' : ` PASID ${pasid}`;
+}
+
+/** Bus:device.function, as lspci writes it. */
+function deviceText(sid: number): string {
+  const [bus, device, fn] = [sid >>> 8, (sid >>> 3) & 31, sid & 7];
+  return `${twoDigits(bus)}:${twoDigits(device)}.${fn}`;
+}
+
+function twoDigits(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}
+
+function hex(value: number): string {
+  return value === 0 ? '0' : `0x${value.toString(16)}`;
+}
+
+/** Words, lowest first, as one number: exact, however wide. */
+function wordsText(words: readonly number[]): string {
+  let value = 0n;
+  for (const word of words.toReversed()) {
+    value = (value << 32n) | BigInt(word >>> 0);
+  }
+  return value === 0n ? '0' : `0x${value.toString(16)}`;
+}

@@ -1,0 +1,66 @@
+import type { CaseReport, ViolationReport } from '../scenarios/report.ts';
+import type { InputProblem } from './find-scenarios.ts';
+import type { ToolInfo } from './package-info.ts';
+import { summarize } from './verdict-text.ts';
+
+const schemaVersion = 1;
+
+/** The beginning of every document that `--json` prints. */
+export function documentHead(tool: ToolInfo): { readonly schema: number; readonly tool: ToolInfo } {
+  return { schema: schemaVersion, tool: { name: tool.name, version: tool.version } };
+}
+
+export interface CampaignDocument {
+  readonly tool: ToolInfo;
+  readonly reports: readonly CaseReport[];
+  readonly problems: readonly InputProblem[];
+  readonly isInterrupted: boolean;
+}
+
+/** What `run --json` prints: fields in this order, no times, so that equal results are equal bytes. */
+export function campaignDocument({ tool, reports, problems, isInterrupted }: CampaignDocument): object {
+  return {
+    ...documentHead(tool),
+    results: reports.map(caseJson),
+    summary: summarize(reports),
+    ...errorsJson(problems),
+    ...(isInterrupted ? { interrupted: true } : {}),
+  };
+}
+
+/** Only there when something is wrong. */
+export function errorsJson(problems: readonly InputProblem[]): object {
+  return problems.length === 0
+    ? {}
+    : { errors: problems.map(({ file, line, column, message, hint }) => ({ file, line, column, message, hint })) };
+}
+
+/** A document as it is printed. */
+export function documentText(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function caseJson(report: CaseReport): object {
+  return {
+    scenario: report.scenario,
+    case: report.case,
+    file: report.file,
+    line: report.line,
+    expect: [...report.expect],
+    verdict: report.verdict,
+    asExpected: report.asExpected,
+    complete: report.complete,
+    strategy: report.strategy,
+    runs: report.runs,
+    events: report.events,
+    states: report.states,
+    violations: report.violations.map(violationJson),
+    notReached: [...report.notReached],
+    reason: report.reason,
+  };
+}
+
+function violationJson({ rule, message, source, count, first }: ViolationReport): object {
+  const { seed, run, choices, events, digest } = first;
+  return { rule, message, source, count, first: { seed, run, choices, events, digest } };
+}

@@ -1,0 +1,48 @@
+import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
+import type { CaseReport, RunRecord } from '../scenarios/report.ts';
+import type { ReplayOptions, RunOptions } from '../scenarios/run-case.ts';
+
+/** What commands need of the simulator; tests plant their own. */
+export interface Simulator {
+  readonly loadScenarioFile: (path: string) => LoadedScenario;
+  readonly runCaseInSlices: (scenarioCase: ScenarioCase, options: RunOptions) => Promise<CaseReport>;
+  readonly replayCase: (scenarioCase: ScenarioCase, options: ReplayOptions) => RunRecord;
+}
+
+/** The tables `list` prints. */
+export interface Catalog {
+  readonly rules: readonly { readonly rule: string; readonly brokenWhen: string; readonly stopsRun: boolean }[];
+  readonly flows: readonly {
+    readonly name: string;
+    readonly summary: string;
+    readonly source: string;
+    readonly parameters: Readonly<Record<string, FlowParameter>>;
+  }[];
+  readonly reachMarks: readonly { readonly name: string; readonly reachedWhen: string }[];
+}
+
+export interface FlowParameter {
+  readonly type: string;
+  readonly summary: string;
+  readonly values?: readonly unknown[];
+  readonly default?: unknown;
+}
+
+/** Loads a part when a command needs it: yaml and zod alone take longer than `--help` may. */
+export interface Library {
+  readonly simulator: () => Promise<Simulator>;
+  readonly catalog: () => Promise<Catalog>;
+  readonly jsonSchema: () => Promise<object>;
+}
+
+export const library: Library = {
+  simulator: async () => {
+    const [{ loadScenarioFile }, { runCaseInSlices, replayCase }] = await Promise.all([
+      import('../scenarios/load-scenario.ts'),
+      import('../scenarios/run-case.ts'),
+    ]);
+    return { loadScenarioFile, runCaseInSlices, replayCase };
+  },
+  catalog: async () => import('../scenarios/catalog.ts'),
+  jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),
+};

@@ -1,0 +1,60 @@
+import type { RunRecord } from '../scenarios/report.ts';
+
+/** Whose column each record of a run stands in. */
+export interface PictureAgents {
+  /** All columns from left to right: CPUs by number, then the rest as the run lists them. */
+  readonly order: readonly string[];
+  /** Column of a record; undefined when no agent did it. */
+  columnOf(index: number): string | undefined;
+  /** For a store that waited in a store buffer: the record where the CPU made it. */
+  issueOf(drain: number): number | undefined;
+  /** For a store a CPU made: the record where others begin to see it; undefined when it never comes. */
+  drainOf(issue: number): number | undefined;
+}
+
+const cpuColumn = /^CPU (\d+)/;
+/** The column of a store buffer: that of a CPU, without a task. */
+const bufferColumn = /^CPU \d+$/;
+
+export function pictureAgents(record: RunRecord): PictureAgents {
+  const issues = pairStores(record);
+  const drains = new Map([...issues].map(([drain, issue]) => [issue, drain]));
+  const columns = record.agents.map(({ column }) => taskColumn(record, column));
+  const ownColumn = (index: number): string | undefined => columns[record.records[index]?.processId ?? -1];
+  return {
+    order: [...columns].sort((a, b) => cpuNumber(a) - cpuNumber(b)),
+    columnOf: (index) => ownColumn(issues.get(index) ?? index),
+    issueOf: (drain) => issues.get(drain),
+    drainOf: (issue) => drains.get(issue),
+  };
+}
+
+/** Of a column; what is no CPU comes after them all. */
+function cpuNumber(column: string): number {
+  return Number(cpuColumn.exec(column)?.[1] ?? Number.MAX_SAFE_INTEGER);
+}
+
+/** A store buffer works for its CPU's task and stands in the task's column. */
+function taskColumn(record: RunRecord, column: string): string {
+  if (!bufferColumn.test(column)) {
+    return column;
+  }
+  return record.agents.find((agent) => agent.column.startsWith(`${column} (`))?.column ?? column;
+}
+
+/** By the record of each drain, the record of its issue: buffers are first in, first out. */
+function pairStores(record: RunRecord): ReadonlyMap<number, number> {
+  const waiting = new Map<number, number[]>();
+  const issues = new Map<number, number>();
+  for (const [index, { event, processId }] of record.records.entries()) {
+    const column = record.agents[processId]?.column ?? '';
+    if (event.kind === 'store-buffered') {
+      const cpu = cpuNumber(column);
+      waiting.set(cpu, [...(waiting.get(cpu) ?? []), index]);
+    } else if (event.kind === 'store' && bufferColumn.test(column)) {
+      const issue = waiting.get(event.cpu)?.shift();
+      if (issue !== undefined) issues.set(index, issue);
+    }
+  }
+  return issues;
+}

@@ -1,0 +1,214 @@
+import type { TraceEvent } from '../models/trace-events.ts';
+import type { RunRecord } from '../scenarios/report.ts';
+import { fieldsText } from './entry-text.ts';
+import { entriesOf, type NameBook } from './name-book.ts';
+
+/** A walk of one process: the records from its request to where it ends or the picture does. */
+interface Walk {
+  readonly processId: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What the picture of a run is about. */
+interface Focus {
+  /** Index of the last record that can matter. */
+  readonly end: number;
+  readonly hasViolation: boolean;
+  readonly entries: ReadonlySet<number>;
+  /** Walks whose reads made the violation; undefined: all. */
+  readonly walks: readonly Walk[] | undefined;
+  /** Steps in which a rule was broken. */
+  readonly brokenSteps: ReadonlySet<number>;
+  /** Index of the first store to an entry of the focus. */
+  readonly firstStore: number;
+  /** By process: index of its first and last store to an entry of the focus. */
+  readonly storing: ReadonlyMap<number, { readonly first: number; readonly last: number }>;
+}
+
+const lineBytes = 64;
+
+/**
+ * Indices of the records that have to do with the violation, or with the updates of the run if it has none: stores to
+ * the entries involved, the reads that made the translation, the invalidations between, and what came of it.
+ */
+export function selectRecords(record: RunRecord, book: NameBook): readonly number[] {
+  const focus = findFocus(record, book);
+  const selected: number[] = [];
+  for (let index = 0; index <= focus.end; index += 1) {
+    if (isRelevant({ record, book, focus }, index)) {
+      selected.push(index);
+    }
+  }
+  return selected;
+}
+
+interface Scene {
+  readonly record: RunRecord;
+  readonly book: NameBook;
+  readonly focus: Focus;
+}
+
+function isRelevant({ record, book, focus }: Scene, index: number): boolean {
+  const item = record.records[index];
+  if (item === undefined) {
+    return false;
+  }
+  const { event, processId, stepNumber } = item;
+  const isBroken = focus.brokenSteps.has(stepNumber);
+  switch (event.kind) {
+    case 'violation':
+    case 'flow-note':
+    case 'queue-error':
+      return true;
+    case 'store':
+    case 'store-buffered':
+      return touchesFocus(event.address, event.words.length * 4, { book, focus });
+    case 'line-flushed':
+    case 'line-evicted':
+      return touchesFocus(event.address - (event.address % lineBytes), lineBytes, { book, focus });
+    case 'barrier': {
+      const stores = focus.storing.get(processId);
+      return stores !== undefined && stores.first < index && index < stores.last;
+    }
+    case 'register-written':
+    case 'invalidation-done':
+    case 'status-written':
+      return index > focus.firstStore;
+    case 'entry-read': {
+      const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
+      return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
+    }
+    case 'cache-filled':
+      return isAboutFocus(event, focus) && isInWalk(focus, processId, index);
+    case 'cache-hit':
+      return isInWalk(focus, processId, index);
+    case 'entry-used':
+      return isBroken && focus.entries.has(event.entry);
+    case 'dma':
+    case 'fault':
+      return isBroken || !focus.hasViolation;
+    default:
+      return false;
+  }
+}
+
+function findFocus(record: RunRecord, book: NameBook): Focus {
+  const broken = indicesOf(record, 'violation');
+  const end = broken.at(-1) ?? record.records.length - 1;
+  const brokenSteps = new Set(broken.map((index) => record.records[index]?.stepNumber ?? -1));
+  const entries = focusEntries(record, { end, brokenSteps });
+  const isStore = (index: number): boolean => {
+    const event = record.records[index]?.event;
+    const address = event?.kind === 'store' || event?.kind === 'store-buffered' ? event.address : undefined;
+    const entry = address === undefined ? undefined : book.entryAt(address)?.id;
+    return entry !== undefined && entries.has(entry);
+  };
+  const stores = record.records.slice(0, end + 1).flatMap((_, index) => (isStore(index) ? index : []));
+  const storing = new Map<number, { first: number; last: number }>();
+  for (const index of stores) {
+    const processId = record.records[index]?.processId ?? -1;
+    storing.set(processId, { first: storing.get(processId)?.first ?? index, last: index });
+  }
+  const walks = broken.flatMap((index) => walksBehind(record, index, entries));
+  return {
+    end,
+    hasViolation: broken.length > 0,
+    entries,
+    walks: walks.length > 0 ? walks : undefined,
+    brokenSteps,
+    firstStore: stores[0] ?? -1,
+    storing,
+  };
+}
+
+/** Entries of the steps in which a rule was broken; of a translation's many, those that software changed. */
+function focusEntries(
+  record: RunRecord,
+  { end, brokenSteps }: { readonly end: number; readonly brokenSteps: ReadonlySet<number> },
+): ReadonlySet<number> {
+  const changed = new Set<number>();
+  const used = new Set<number>();
+  const built = new Set<number>();
+  for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
+    const into = event.kind === 'dma' || event.kind === 'fault' || event.kind === 'cache-filled' ? built : used;
+    for (const entry of entriesOf(event)) {
+      if (event.kind === 'entry-changed') changed.add(entry);
+      if (brokenSteps.has(stepNumber)) into.add(entry);
+    }
+  }
+  const changedOfBuilt = [...built].filter((entry) => changed.has(entry));
+  const focus = new Set([...used, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
+  return focus.size > 0 ? focus : changed;
+}
+
+/** The walk that a record ends, and those that filled the caches it was served from. */
+function walksBehind(record: RunRecord, to: number, entries: ReadonlySet<number>): readonly Walk[] {
+  const walks: Walk[] = [];
+  const ends = [to];
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
+    const walk = walkEndingAt(record, end);
+    if (walk === undefined || walks.some((each) => each.to === walk.to && each.processId === walk.processId)) {
+      continue;
+    }
+    walks.push(walk);
+    for (let index = walk.from; index <= walk.to; index += 1) {
+      const fill = record.records[index]?.processId === walk.processId ? fillBehind(record, index, entries) : undefined;
+      if (fill !== undefined) ends.push(fill);
+    }
+  }
+  return walks;
+}
+
+function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
+  const processId = record.records[to]?.processId ?? -1;
+  for (let from = to; from >= 0; from -= 1) {
+    const item = record.records[from];
+    if (item?.processId === processId && item.event.kind === 'request') {
+      return { processId, from, to };
+    }
+  }
+  return undefined;
+}
+
+/** Where the cache entry came from that the record at `index` hit. */
+function fillBehind(record: RunRecord, index: number, entries: ReadonlySet<number>): number | undefined {
+  const hit = record.records[index]?.event;
+  if (hit?.kind !== 'cache-hit') {
+    return undefined;
+  }
+  for (let at = index - 1; at >= 0; at -= 1) {
+    const fill = record.records[at]?.event;
+    const isSame = fill?.kind === 'cache-filled' && fill.cache === hit.cache && fill.did === hit.did;
+    if (isSame && (fill.sid === hit.sid || fill.cache === 'iotlb') && fill.pasid === hit.pasid) {
+      return entriesOf(fill).some((entry) => entries.has(entry)) ? at : undefined;
+    }
+  }
+  return undefined;
+}
+
+function isInWalk({ walks }: Focus, processId: number, index: number): boolean {
+  return walks?.some((walk) => walk.processId === processId && walk.from <= index && index <= walk.to) ?? true;
+}
+
+function isAboutFocus(event: TraceEvent, { entries }: Focus): boolean {
+  return entriesOf(event).some((entry) => entries.has(entry));
+}
+
+function touchesFocus(
+  address: number,
+  byteCount: number,
+  { book, focus }: { readonly book: NameBook; readonly focus: Focus },
+): boolean {
+  for (const entry of focus.entries) {
+    const range = book.entry(entry)?.range;
+    if (range !== undefined && address < range.address + range.byteCount && range.address < address + byteCount) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function indicesOf(record: RunRecord, kind: TraceEvent['kind']): readonly number[] {
+  return record.records.flatMap(({ event }, index) => (event.kind === kind ? index : []));
+}

@@ -1,0 +1,144 @@
+import type { Place } from '../models/system.ts';
+import type { TraceEvent } from '../models/trace-events.ts';
+import type { RunRecord } from '../scenarios/report.ts';
+import { eventText, storedText } from './event-text.ts';
+import { memoryText, type NameBook, qwordBytes, qwordsText } from './name-book.ts';
+import type { PictureAgents } from './picture-agents.ts';
+import type { PictureCell } from './picture-columns.ts';
+
+/** A cell of the picture, and how many events it stands for. */
+export interface PictureStep extends PictureCell {
+  readonly eventCount: number;
+}
+
+/** Stores to one place with nothing of another agent between them. */
+interface StoreRun {
+  readonly column: string | undefined;
+  /** `buffered`: made, but no one else can see it yet; `visible`: the moment others can; `done`: both at once. */
+  readonly state: 'done' | 'buffered' | 'visible';
+  /** undefined: not a whole number of quadwords of a small place, so it stays alone. */
+  readonly place: Place | undefined;
+  /** Quadwords written, in the order of the stores. */
+  readonly qwords: readonly number[];
+  readonly target: string;
+  /** ` = 0`, `: P=1 DID=5`. */
+  readonly value: string;
+  readonly eventCount: number;
+}
+
+type Item = { readonly run: StoreRun } | { readonly step: PictureStep };
+
+export interface PictureSource {
+  readonly record: RunRecord;
+  readonly book: NameBook;
+  readonly agents: PictureAgents;
+}
+
+/** The selected records as cells, in the order of time. */
+export function pictureSteps(source: PictureSource, selected: readonly number[]): readonly PictureStep[] {
+  const items: Item[] = [];
+  for (const index of selected) {
+    const item = itemOf(source, selected, index);
+    const last = items.at(-1);
+    const joined = item !== undefined && last !== undefined ? join(last, item) : undefined;
+    if (joined !== undefined) {
+      items[items.length - 1] = joined;
+    } else if (item !== undefined) {
+      items.push(item);
+    }
+  }
+  return items.map((item) => ('step' in item ? item.step : runStep(item.run)));
+}
+
+function itemOf(source: PictureSource, selected: readonly number[], index: number): Item | undefined {
+  const { record, book, agents } = source;
+  const event = record.records[index]?.event;
+  if (event === undefined) {
+    return undefined;
+  }
+  const column = agents.columnOf(index);
+  if (event.kind === 'store' || event.kind === 'store-buffered') {
+    const state = storeState(source, selected, index);
+    return state === undefined ? undefined : { run: { column, state, ...storeOf(event, book), eventCount: 1 } };
+  }
+  const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
+  return { step: { column, text: eventText(event, book), isProse, eventCount: 1 } };
+}
+
+/** undefined: nothing to show here, because issue and drain are one moment to everybody else. */
+function storeState(source: PictureSource, selected: readonly number[], index: number): StoreRun['state'] | undefined {
+  const { record, agents } = source;
+  if (record.records[index]?.event.kind === 'store-buffered') {
+    return isWaitSeen(source, selected, index) ? 'buffered' : undefined;
+  }
+  const issue = agents.issueOf(index);
+  return issue !== undefined && isWaitSeen(source, selected, issue) ? 'visible' : 'done';
+}
+
+/** Whether another agent did something while the store waited in the buffer. */
+function isWaitSeen({ agents }: PictureSource, selected: readonly number[], issue: number): boolean {
+  const drain = agents.drainOf(issue);
+  const own = agents.columnOf(issue);
+  if (drain === undefined) {
+    // The rest of an update that the picture ends in says nothing; a store that nobody saw while all waited for it does.
+    return !selected.some((other) => agents.issueOf(other) !== undefined && agents.columnOf(other) === own);
+  }
+  return selected.some((other) => issue < other && other < drain && agents.columnOf(other) !== own);
+}
+
+function storeOf(
+  event: Extract<TraceEvent, { kind: 'store' | 'store-buffered' }>,
+  book: NameBook,
+): Pick<StoreRun, 'place' | 'qwords' | 'target' | 'value'> {
+  const byteCount = event.words.length * 4;
+  const place = book.placeAt(event.address);
+  const target = memoryText(book, event.address, byteCount);
+  const value = storedText(event, book);
+  const first = place === undefined ? 0 : (event.address - place.address) / qwordBytes;
+  const count = byteCount / qwordBytes;
+  const isSmall = place !== undefined && target.startsWith(`${place.name} q`);
+  if (!isSmall) {
+    return { place: undefined, qwords: [], target, value };
+  }
+  return { place, qwords: Array.from({ length: count }, (_, i) => first + i), target, value };
+}
+
+function join(last: Item, next: Item): Item | undefined {
+  if (!('run' in last && 'run' in next)) {
+    return undefined;
+  }
+  const [a, b] = [last.run, next.run];
+  const isSame = a.column === b.column && a.state === b.state && a.place !== undefined && a.place === b.place;
+  const isNew = !b.qwords.some((qword) => a.qwords.includes(qword));
+  // Once visible, what was stored has been said at its issue.
+  if (!isSame || !isNew || (a.value !== b.value && a.state !== 'visible')) {
+    return undefined;
+  }
+  const qwords = [...a.qwords, ...b.qwords];
+  const target = `${a.place?.name ?? ''} ${manyQwordsText(qwords)}`;
+  return { run: { ...a, qwords, target, eventCount: a.eventCount + b.eventCount } };
+}
+
+/** Several accesses: `q1-q7`, with a q on both ends, unlike one wide access. */
+function manyQwordsText(qwords: readonly number[]): string {
+  const sorted = qwords.toSorted((a, b) => a - b);
+  const runs: { first: number; last: number }[] = [];
+  for (const qword of sorted) {
+    const run = runs.at(-1);
+    if (run !== undefined && run.last + 1 === qword) {
+      run.last = qword;
+    } else {
+      runs.push({ first: qword, last: qword });
+    }
+  }
+  return runs.map(({ first, last }) => (first === last ? qwordsText(first, 1) : `q${first}-q${last}`)).join(', ');
+}
+
+function runStep({ column, state, target, value, eventCount }: StoreRun): PictureStep {
+  const texts = {
+    done: `store ${target}${value}`,
+    buffered: `store ${target}${value} (buffered)`,
+    visible: `(${target} visible)`,
+  };
+  return { column, text: texts[state], eventCount };
+}

@@ -1,0 +1,205 @@
+import { Command, CommanderError, Option } from 'commander';
+import type { Strategy } from '../scenarios/run-case.ts';
+import { collect, parseChoices, parseCount, parseDigest, parseSeed } from './arguments.ts';
+import type { CatalogTable } from './commands/list.ts';
+import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
+import type { CliIo } from './io.ts';
+import type { Library } from './library.ts';
+import { toolInfo } from './package-info.ts';
+
+interface Ports {
+  readonly io: CliIo;
+  readonly library: Library;
+}
+
+const helpWidth = 80;
+
+/** Parses the command line, does what it says, and gives the exit code. */
+export async function runProgram(argv: readonly string[], ports: Ports): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.asExpected;
+  const program = buildProgram(ports, async (work) => {
+    exitCode = await work;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its message; help that was asked for is no error.
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCodes.asExpected : exitCodes.usage;
+    }
+    throw error;
+  }
+}
+
+type Finish = (work: Promise<ExitCode>) => Promise<void>;
+
+function buildProgram({ io, library }: Ports, finish: Finish): Command {
+  const program = new Command('tornread')
+    .description('Shows the schedule in which an IOMMU update sequence goes wrong.')
+    .version(toolInfo().version, '--version', 'print the version')
+    .option('--debug', 'print the stack of an internal error')
+    .helpOption('-h, --help', 'print help')
+    .addHelpText('after', `\n${exitCodesHelp}`)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error:/, 'tornread: error:')),
+      // The same text on every machine.
+      getOutHelpWidth: () => helpWidth,
+      getErrHelpWidth: () => helpWidth,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    });
+  addRun(program, { io, library }, finish);
+  addReplay(program, { io, library }, finish);
+  addList(program, { io, library }, finish);
+  addCheck(program, { io, library }, finish);
+  addSchema(program, { io, library }, finish);
+  return program;
+}
+
+const pathArgument = 'scenario files, or folders to search for *.yaml (default: scenarios/, or those of the package)';
+
+function addRun(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('run')
+    .description('Run every case under many schedules and compare with what is expected of it.')
+    .argument('[path...]', pathArgument)
+    .option('--case <name>', 'only this case, or all whose name begins with these parts (repeatable)', collect)
+    .option('--seeds <n>', 'runs of each case (default: what the case says)', parseCount)
+    .option('--seed <s>', 'seed of the first run, decimal or 0x... (default: 0)', parseSeed)
+    .addOption(strategyOption(['random', 'timed', 'recheck']))
+    .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
+    .option('--json', 'print one JSON document')
+    .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
+    .option('--verbose', 'print the picture of every violation')
+    .option('--trace <file>', 'write the first violating run of each case as JSON Lines')
+    .addHelpText('after', examples(['run', 'run scenarios/vtd --seeds 10000', 'run x.yaml --case clear-first --json']))
+    .action((paths: string[], options: RunFlags) => finish(run(paths, options, { io, library })));
+}
+
+interface RunFlags {
+  readonly case?: readonly string[];
+  readonly seeds?: number;
+  readonly seed?: bigint;
+  readonly strategy: Strategy;
+  readonly maxEvents?: number;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+  readonly trace?: string;
+}
+
+async function run(paths: readonly string[], flags: RunFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ runCommand }, simulator] = await Promise.all([import('./commands/run.ts'), library.simulator()]);
+  const {
+    case: caseNames,
+    seeds: runs,
+    seed: firstSeed = 0n,
+    strategy,
+    maxEvents,
+    json,
+    quiet,
+    verbose,
+    trace,
+  } = flags;
+  const settings = { strategy, runs, firstSeed, maxEvents };
+  const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
+  return runCommand({ paths, caseNames, ...settings, ...output }, io, simulator);
+}
+
+function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('replay')
+    .description('Run one schedule again and show what happens.')
+    .argument('<file>', 'a scenario, or a recording (.json) that replay --save wrote')
+    .option('--case <name>', 'which case of the scenario')
+    .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
+    .option('--choices <list>', 'the choices of the run, as a report prints them', parseChoices)
+    .addOption(strategyOption(['random', 'timed'], 'none'))
+    .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
+    .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
+    .option('--full', 'print every event, one line each')
+    .option('--json', 'print one JSON document')
+    .option('--trace <file>', 'write the run as JSON Lines')
+    .option('--save <file>', 'write a recording')
+    .addHelpText('after', examples(['replay x.yaml --case clear-first --seed 0x11', 'replay race.json --full']))
+    .action((file: string, options: ReplayFlags) => finish(replay(file, options, { io, library })));
+}
+
+interface ReplayFlags {
+  readonly case?: string;
+  readonly seed?: bigint;
+  readonly choices?: string;
+  readonly strategy?: 'random' | 'timed';
+  readonly maxEvents?: number;
+  readonly digest?: string;
+  readonly full?: true;
+  readonly json?: true;
+  readonly trace?: string;
+  readonly save?: string;
+}
+
+async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
+  const { case: caseName, seed, choices, strategy, maxEvents, digest, trace, save } = flags;
+  const output = { json: flags.json === true, full: flags.full === true, trace, save };
+  return replayCommand({ file, caseName, seed, choices, strategy, maxEvents, digest, ...output }, io, simulator);
+}
+
+function addList(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('list')
+    .description('List scenarios with their cases, or the names to write scenarios with.')
+    .argument('[path...]', pathArgument)
+    .option('--rules', 'the rules a run can break')
+    .option('--flows', 'the driver flows, with their parameters')
+    .option('--reach', 'the states that a case can insist on')
+    .option('--json', 'print one JSON document')
+    .addHelpText('after', examples(['list', 'list --flows']))
+    .action((paths: string[], options: ListFlags) => finish(list(paths, options, { io, library })));
+}
+
+type ListFlags = { readonly [K in CatalogTable | 'json']?: true };
+
+async function list(paths: readonly string[], flags: ListFlags, { io, library }: Ports): Promise<ExitCode> {
+  const { listCommand } = await import('./commands/list.ts');
+  const tables = (['rules', 'flows', 'reach'] as const).filter((table) => flags[table] === true);
+  return listCommand({ paths, tables, json: flags.json === true }, io, library);
+}
+
+function addCheck(program: Command, { io, library }: Ports, finish: Finish): void {
+  const check = async (paths: readonly string[]): Promise<ExitCode> => {
+    const [{ checkCommand }, simulator] = await Promise.all([import('./commands/check.ts'), library.simulator()]);
+    return checkCommand(paths, io, simulator);
+  };
+  program
+    .command('check')
+    .description('Read scenarios and say what is wrong with them; nothing is run.')
+    .argument('[path...]', pathArgument)
+    .addHelpText('after', examples(['check', 'check my-scenario.yaml']))
+    .action((paths: string[]) => finish(check(paths)));
+}
+
+function addSchema(program: Command, { io, library }: Ports, finish: Finish): void {
+  const schema = async (): Promise<ExitCode> => {
+    const [{ schemaCommand }, jsonSchema] = await Promise.all([import('./commands/schema.ts'), library.jsonSchema()]);
+    return schemaCommand(jsonSchema, io);
+  };
+  program
+    .command('schema')
+    .description('Print the JSON Schema of scenario files.')
+    .addHelpText('after', examples(['schema > tornread.schema.json']))
+    .action(() => finish(schema()));
+}
+
+function strategyOption(names: readonly string[], fallback: 'random' | 'none' = 'random'): Option {
+  const option = new Option('--strategy <name>', 'how schedules are made').choices(names);
+  return fallback === 'none' ? option : option.default(fallback);
+}
+
+function examples(commands: readonly string[]): string {
+  return ['', 'Examples:', ...commands.map((command) => `  tornread ${command}`), '', exitCodesHelp].join('\n');
+}
