@@ -1,5 +1,5 @@
 import type { RunLimits } from '../sim/violation.ts';
-import type { CpuTiming } from './memory/cpu.ts';
+import type { CpuTiming } from './memory/cpu-operations.ts';
 import type { MemoryModelName } from './memory/memory-model.ts';
 import type { StoreBufferConfig } from './memory/tso-core.ts';
 import type { VtdConfig } from './vtd/vtd-config.ts';

@@ -65,7 +65,7 @@ function* runStep(step: InlineStep, run: Run): Flow {
     const address = addressOf(step.end.entry, places);
     yield* vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
   } else if ('if' in step) {
-    const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.then : step.else;
+    const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.do : step.else;
     yield* runSteps(taken, run);
   } else if (typeof step.repeat === 'number') {
     for (let i = 0; i < step.repeat; i += 1) {

@@ -1,27 +1,10 @@
 import type { Arena } from './arena.ts';
 import { assert, UnmodelledError } from './assert.ts';
 import type { Flow, Operation, StepContext } from './operation.ts';
+import { type ProcessSpec, ProcessTable } from './process-table.ts';
 import type { ChoicePoint, Scheduler } from './scheduler.ts';
 import { TimerQueue } from './timer-queue.ts';
 import type { RunLimits, RunOutcome, Violation } from './violation.ts';
-
-/**
- * `task`: software that must finish, or the run is `stuck`. `engine`: hardware that works while it has work. `optional`:
- * something hardware may do and need not (an eviction, a prefetch); it never keeps a run alive nor moves the clock.
- */
-export type ProcessKind = 'task' | 'engine' | 'optional';
-
-export interface ProcessSpec {
-  /** Unique; columns of pictures and choice points use it. */
-  readonly name: string;
-  readonly kind: ProcessKind;
-  /** Makes a fresh body; called once a run, and again when an exploration goes back. */
-  readonly body: () => Flow<void>;
-}
-
-const blocked = 1;
-const pending = 2;
-const done = 3;
 
 /** In a run with drawn times a step without a latest moment still needs one: a day. */
 const unboundedDrawNs = 86_400_000_000_000;
@@ -43,30 +26,10 @@ export class Kernel implements StepContext {
 
   readonly #limits: RunLimits;
   readonly #clock: number;
-
-  // Processes, by id. Arrays of one kind each, not objects: with thousands of processes caches decide.
-  readonly #specs: ProcessSpec[] = [];
-  readonly #generators: (Flow<void> | undefined)[] = [];
-  readonly #operations: (Operation | undefined)[] = [];
-  #isOptional = new Uint8Array(0);
-  /** Earliest and latest moment of each pending operation: what the arena's times say, at hand. */
-  #earliestNs = new Float64Array(0);
-  #latestNs = new Float64Array(0);
-  /** Whether each process is pending: what the arena's state words say, at hand. */
-  #isPending = new Uint8Array(0);
-  /** Names of the random streams that draw moments, one a process. */
-  #delayNames: readonly string[] = [];
-  /** Arena words: the states above. */
-  #state = 0;
-  /** Arena words: rounds of retry loops. */
-  #retries = 0;
-  /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
-  #pendedAt = 0;
-
+  readonly #processes: ProcessTable;
   readonly #point: ChoicePoint = { kind: 'value', name: '', count: 0, candidates: new Int32Array(0) };
   #scheduler: Scheduler | undefined;
   #drawsTimes = false;
-  #sealed = false;
   #timers = new TimerQueue(0);
   #now = 0;
   #unfinishedTasks = 0;
@@ -79,6 +42,7 @@ export class Kernel implements StepContext {
   constructor(arena: Arena, limits: RunLimits) {
     this.arena = arena;
     this.#limits = limits;
+    this.#processes = new ProcessTable(arena);
     this.#clock = arena.allocateTimes('kernel.clock', 1);
   }
 
@@ -87,30 +51,19 @@ export class Kernel implements StepContext {
   }
 
   get processNames(): readonly string[] {
-    return this.#specs.map(({ name }) => name);
+    return this.#processes.specs.map(({ name }) => name);
   }
 
   /** Adds a process before {@link seal}; processes take steps of the same instant in the order they are added. */
   addProcess(spec: ProcessSpec): number {
-    assert(!this.#sealed, 'the kernel is not sealed when a process is added');
-    this.#specs.push(spec);
-    return this.#specs.length - 1;
+    return this.#processes.add(spec);
   }
 
-  /** Ends building: makes room for the processes, and what the arena holds is the start of every run. */
+  /** Ends building: what the arena holds now is the start of every run. */
   seal(): void {
-    const count = this.#specs.length;
-    this.#sealed = true;
-    this.#state = this.arena.allocate('kernel.process-states', count);
-    this.#retries = this.arena.allocate('kernel.retries', count);
-    this.#pendedAt = this.arena.allocateTimes('kernel.pended-at', count);
-    this.#delayNames = this.#specs.map(({ name }) => `delay of ${name}`);
-    this.#isOptional = Uint8Array.from(this.#specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
-    this.#point.candidates = new Int32Array(count);
-    this.#earliestNs = new Float64Array(count);
-    this.#latestNs = new Float64Array(count);
-    this.#isPending = new Uint8Array(count);
-    this.#timers = new TimerQueue(count);
+    this.#processes.seal();
+    this.#point.candidates = new Int32Array(this.#processes.count);
+    this.#timers = new TimerQueue(this.#processes.count);
     this.arena.seal();
   }
 
@@ -123,10 +76,9 @@ export class Kernel implements StepContext {
   }
 
   retry(loop: string): void {
-    const rounds = this.arena.get(this.#retries + this.processId) + 1;
-    this.arena.put(this.#retries + this.processId, rounds);
+    const rounds = this.#processes.countRetry(this.processId);
     if (rounds >= this.#limits.maxRetries) {
-      const name = this.#specs[this.processId]?.name;
+      const name = this.#processes.specs[this.processId]?.name;
       const message = `${name} went through "${loop}" ${rounds} times and is no further`;
       this.violate({ rule: 'livelock', message, source: 'limit maxRetries' }, true);
     }
@@ -166,7 +118,6 @@ export class Kernel implements StepContext {
   }
 
   #begin(scheduler: Scheduler): void {
-    assert(this.#sealed, 'the kernel is sealed before a run');
     this.arena.reset();
     this.#scheduler = scheduler;
     this.#drawsTimes = scheduler.drawsTimes;
@@ -182,17 +133,16 @@ export class Kernel implements StepContext {
   }
 
   #start(): void {
-    for (let id = 0; id < this.#specs.length; id += 1) {
-      const { kind, body } = this.#specs[id] as ProcessSpec;
+    for (const [id, { kind, body }] of this.#processes.specs.entries()) {
       this.#unfinishedTasks += kind === 'task' ? 1 : 0;
-      this.#generators[id] = body();
+      this.#processes.generators[id] = body();
       this.#advance(id, undefined);
     }
   }
 
   /** Feeds a result into a body and takes its next operation. */
   #advance(id: number, result: unknown): void {
-    const generator = this.#generators[id] as Flow<void>;
+    const generator = this.#processes.generators[id] as Flow<void>;
     this.processId = id;
     let value = result;
     for (;;) {
@@ -211,50 +161,36 @@ export class Kernel implements StepContext {
   }
 
   #finish(id: number): void {
-    this.#operations[id] = undefined;
-    this.#generators[id] = undefined;
-    this.#setState(id, done, 0);
-    if (this.#specs[id]?.kind === 'task') {
+    this.#processes.finish(id);
+    if (this.#processes.specs[id]?.kind === 'task') {
       this.#unfinishedTasks -= 1;
     }
   }
 
-  #setState(id: number, state: number, pendedAtNs: number): void {
-    this.#isPending[id] = state === pending ? 1 : 0;
-    this.arena.put(this.#state + id, state);
-    if (!this.#drawsTimes) {
-      this.arena.putTime(this.#pendedAt + 2 * id, pendedAtNs);
-    }
-  }
-
   #pend(id: number, operation: Operation): void {
-    this.#operations[id] = operation;
+    this.#processes.operations[id] = operation;
     if (operation.guarded) {
       this.#guardedCount += 1;
       if (!operation.ready()) {
-        this.#block(id);
+        this.#processes.block(id);
         return;
       }
     }
     this.#wake(id, operation);
   }
 
-  #block(id: number): void {
-    this.#setState(id, blocked, 0);
-  }
-
   #wake(id: number, operation: Operation): void {
-    this.#setState(id, pending, this.#now);
     if (!this.#drawsTimes) {
-      this.#earliestNs[id] = this.#now + operation.minNs;
-      this.#latestNs[id] = this.#now + operation.maxNs;
+      this.#processes.pendInWindow(id, operation, this.#now);
       return;
     }
+    this.#processes.pend(id);
     const maxNs = operation.maxNs === Number.POSITIVE_INFINITY ? unboundedDrawNs : operation.maxNs;
     const span = maxNs - operation.minNs + 1;
-    const delayNs = operation.minNs + (span > 1 ? this.#ask('delay', this.#delayNames[id] as string, span) : 0);
+    const delayNs =
+      operation.minNs + (span > 1 ? this.#ask('delay', this.#processes.delayNames[id] as string, span) : 0);
     this.#timers.insert(id, this.#now + delayNs);
-    this.#requiredTimers += this.#isOptional[id] === 1 ? 0 : 1;
+    this.#requiredTimers += this.#processes.isOptional[id] === 1 ? 0 : 1;
   }
 
   /** Executes the pending operation of a process; the clock has been moved. */
@@ -274,19 +210,20 @@ export class Kernel implements StepContext {
   /** Returns the name of the limit reached, or ''. */
   #runByDrawnTimes(): string {
     const timers = this.#timers;
+    const { operations } = this.#processes;
     this.#wakeBlocked();
     while (!this.#stopping && (this.#unfinishedTasks > 0 || this.#requiredTimers > 0) && timers.size > 0) {
       const id = timers.take();
-      this.#requiredTimers -= this.#isOptional[id] === 1 ? 0 : 1;
+      this.#requiredTimers -= this.#processes.isOptional[id] === 1 ? 0 : 1;
       const atNs = timers.atNsOf(id);
       const limit = this.#limitAt(atNs);
       if (limit !== '') {
         return limit;
       }
       this.#moveClock(atNs);
-      const operation = this.#operations[id] as Operation;
+      const operation = operations[id] as Operation;
       if (operation.guarded && !operation.ready()) {
-        this.#block(id);
+        this.#processes.block(id);
         continue;
       }
       this.#step(id, operation);
@@ -298,9 +235,10 @@ export class Kernel implements StepContext {
   }
 
   #wakeBlocked(): void {
-    for (let id = 0; id < this.#operations.length; id += 1) {
-      const operation = this.#operations[id];
-      if (operation?.guarded === true && this.#isPending[id] === 0 && operation.ready()) {
+    const { operations, isPending } = this.#processes;
+    for (let id = 0; id < operations.length; id += 1) {
+      const operation = operations[id];
+      if (operation?.guarded === true && isPending[id] === 0 && operation.ready()) {
         this.#wake(id, operation);
       }
     }
@@ -315,8 +253,8 @@ export class Kernel implements StepContext {
       }
       const chosen = count === 1 ? 0 : this.#ask('process', 'next', count);
       const id = this.#point.candidates[chosen] as number;
-      const operation = this.#operations[id] as Operation;
-      const atNs = Math.max(this.#now, this.#earliestNs[id] as number);
+      const operation = this.#processes.operations[id] as Operation;
+      const atNs = Math.max(this.#now, this.#processes.earliestNs[id] as number);
       const limit = this.#limitAt(atNs);
       if (limit !== '') {
         return limit;
@@ -332,19 +270,19 @@ export class Kernel implements StepContext {
    * pending ones. Leaves the ids in the choice point; 0 when nothing that has to happen is left.
    */
   #collectEligible(): number {
-    const candidates = this.#point.candidates;
+    const { candidates } = this.#point;
+    const { operations, isOptional, earliestNs, latestNs } = this.#processes;
     let leastLatestNs = Number.POSITIVE_INFINITY;
     let count = 0;
     let required = this.#unfinishedTasks > 0;
-    for (let id = 0; id < this.#operations.length; id += 1) {
-      const operation = this.#operations[id];
+    for (let id = 0; id < operations.length; id += 1) {
+      const operation = operations[id];
       if (operation === undefined || (operation.guarded && !this.#guardHolds(id, operation))) {
         continue;
       }
-      if (this.#isOptional[id] === 0) {
+      if (isOptional[id] === 0) {
         required = true;
-        const latestNs = this.#latestNs[id] as number;
-        leastLatestNs = latestNs < leastLatestNs ? latestNs : leastLatestNs;
+        leastLatestNs = Math.min(leastLatestNs, latestNs[id] as number);
       }
       candidates[count] = id;
       count += 1;
@@ -355,7 +293,7 @@ export class Kernel implements StepContext {
     let eligible = 0;
     for (let i = 0; i < count; i += 1) {
       const id = candidates[i] as number;
-      if ((this.#earliestNs[id] as number) <= leastLatestNs) {
+      if ((earliestNs[id] as number) <= leastLatestNs) {
         candidates[eligible] = id;
         eligible += 1;
       }
@@ -365,11 +303,11 @@ export class Kernel implements StepContext {
 
   #guardHolds(id: number, operation: Operation): boolean {
     const holds = operation.ready();
-    const was = this.#isPending[id] === 1;
+    const was = this.#processes.isPending[id] === 1;
     if (holds && !was) {
       this.#wake(id, operation);
     } else if (!holds && was) {
-      this.#block(id);
+      this.#processes.block(id);
     }
     return holds;
   }
@@ -403,12 +341,9 @@ export class Kernel implements StepContext {
       this.onFinish();
       return;
     }
-    const waiting = this.#specs.flatMap(({ name, kind }, id) => {
-      const operation = this.#operations[id];
-      return kind === 'task' && operation !== undefined ? [`${name} waits for ${operation.label}`] : [];
-    });
+    const waiting = this.#processes.waitingTasks().join('; ');
     this.violate(
-      { rule: 'stuck', message: `nothing can happen any more: ${waiting.join('; ')}`, source: 'docs/architecture.md' },
+      { rule: 'stuck', message: `nothing can happen any more: ${waiting}`, source: 'docs/architecture.md' },
       true,
     );
   }

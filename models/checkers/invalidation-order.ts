@@ -3,13 +3,13 @@ import { getField } from '../entry-layout.ts';
 import type { Structure, TraceEvent } from '../trace-events.ts';
 import { contextEntry } from '../vtd/entries/context-entry.ts';
 import { pasidEntry, pasidTableType } from '../vtd/entries/pasid-entry.ts';
+import type { Checker, CheckerFacts } from './checker.ts';
 import {
   type ChangedStructure,
   type EntryChange,
   type RequiredInvalidation,
   requiredInvalidations,
-} from '../vtd/required-invalidations.ts';
-import type { Checker, CheckerFacts } from './checker.ts';
+} from './required-invalidations.ts';
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 

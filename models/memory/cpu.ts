@@ -1,64 +1,53 @@
-import { Operation, type StepContext } from '../../sim/operation.ts';
-import type { Channel } from '../../sim/trace.ts';
-import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import { type BarrierName, barrierTable } from './barriers.ts';
-import type { Core, MemoryModelName } from './memory-model.ts';
-
-export interface CpuTiming {
-  /** Least time a step takes. */
-  readonly stepNs: number;
-  /** Longest a CPU may be held up before a step. */
-  readonly preemptMaxNs: number;
-}
-
-export interface CpuPorts {
-  readonly core: Core;
-  readonly memoryModel: MemoryModelName;
-  readonly timing: CpuTiming;
-  readonly trace: SystemTrace;
-  /** Writes atomically and at once, as a locked instruction does; the core is drained. */
-  readonly writeLocked: (address: number, words: readonly number[]) => void;
-}
-
-type Width = 32 | 64 | 128;
+import type { Operation } from '../../sim/operation.ts';
+import type { BarrierName } from './barriers.ts';
+import {
+  Barrier,
+  CompareExchange,
+  CpuCore,
+  type CpuPorts,
+  FlushRange,
+  Load,
+  Lock,
+  LockedStore,
+  type PlainStore,
+  Store,
+  StoreBlock,
+  StoreOneOf,
+  WaitForWord,
+  type Width,
+} from './cpu-operations.ts';
 
 /**
  * One CPU as driver code sees it: every access is one step. Values are bigints, because flows are read by people;
  * memory behind it is words.
  */
 export class Cpu {
-  readonly ports: CpuPorts;
-  readonly loads: Channel<Extract<TraceEvent, { kind: 'load' }>>;
-  readonly barriers: Channel<Extract<TraceEvent, { kind: 'barrier' }>>;
-  readonly buffered: Channel<Extract<TraceEvent, { kind: 'store-buffered' }>>;
+  readonly #core: CpuCore;
 
   constructor(ports: CpuPorts) {
-    this.ports = ports;
-    this.loads = ports.trace.channel('load');
-    this.barriers = ports.trace.channel('barrier');
-    this.buffered = ports.trace.channel('store-buffered');
+    this.#core = new CpuCore(ports);
   }
 
   /** WRITE_ONCE of 64 bits. */
   store64(address: number, value: bigint): Operation<void> {
-    return new Store(this, { address, widthBits: 64, value });
+    return new Store(this.#core, { address, widthBits: 64, value });
   }
 
   store32(address: number, value: bigint): Operation<void> {
-    return new Store(this, { address, widthBits: 32, value });
+    return new Store(this.#core, { address, widthBits: 32, value });
   }
 
   /** One aligned 16-byte store that is atomic. On x86 that takes a locked cmpxchg16b, so it drains the buffer first. */
   store128(address: number, value: bigint): Operation<void> {
-    return new LockedStore(this, { address, widthBits: 128, value });
+    return new LockedStore(this.#core, { address, widthBits: 128, value });
   }
 
   load64(address: number): Operation<bigint> {
-    return new Load(this, address, 64);
+    return new Load(this.#core, address, 64);
   }
 
   load32(address: number): Operation<bigint> {
-    return new Load(this, address, 32);
+    return new Load(this.#core, address, 32);
   }
 
   /** 16-byte (or narrower) compare-exchange; gives the old value, so equal to `expected` means it was stored. */
@@ -66,24 +55,24 @@ export class Cpu {
     address: number,
     exchange: { widthBits: Width; expected: bigint; desired: bigint },
   ): Operation<bigint> {
-    return new CompareExchange(this, address, exchange);
+    return new CompareExchange(this.#core, address, exchange);
   }
 
   /** A barrier under its kernel name. */
   barrier(name: BarrierName): Operation<void> {
-    return new Barrier(this, name);
+    return new Barrier(this.#core, name);
   }
 
   /** clflush of every line of a range, as one step: the order among lines of one range is not explored. */
   flushRange(address: number, byteCount: number): Operation<void> {
-    return new FlushRange(this, address, byteCount);
+    return new FlushRange(this.#core, address, byteCount);
   }
 
   /** Stores a C compiler may emit in any order, one step each. */
   *plainStores(stores: readonly PlainStore[]): Generator<Operation, void, unknown> {
     const left = [...stores];
     while (left.length > 0) {
-      const picked = yield* new StoreOneOf(this, left);
+      const picked = yield* new StoreOneOf(this.#core, left);
       left.splice(picked, 1);
     }
   }
@@ -93,330 +82,26 @@ export class Cpu {
    * the tail): how a compiler splits such a copy cannot be seen.
    */
   storeBlock(address: number, words: readonly number[]): Operation<void> {
-    return new StoreBlock(this, address, words);
+    return new StoreBlock(this.#core, address, words);
   }
 
   /** writel/writeq to a device register. */
   writeRegister(address: number, widthBits: 32 | 64, value: bigint): Operation<void> {
-    return new Store(this, { address, widthBits, value }, 'register');
+    return new Store(this.#core, { address, widthBits, value }, 'register');
   }
 
   /** Blocks until the 32-bit word has the value. */
   waitForWord(address: number, value: number, label: string): Operation<void> {
-    return new WaitForWord(this, { address, value, label });
+    return new WaitForWord(this.#core, { address, value, label });
   }
 
   /** Takes a spin lock: a locked instruction. */
   lock(address: number, name: string): Operation<void> {
-    return new Lock(this, address, name);
+    return new Lock(this.#core, address, name);
   }
 
   /** Releases a spin lock: an ordinary store, ordered after earlier ones. */
   unlock(address: number): Operation<void> {
-    return new Store(this, { address, widthBits: 32, value: 0n });
+    return new Store(this.#core, { address, widthBits: 32, value: 0n });
   }
-
-  write(kind: 'store' | 'register', address: number, words: readonly number[]): void {
-    if (this.buffered.active && this.ports.memoryModel !== 'sc' && kind === 'store') {
-      this.buffered.emit({ kind: 'store-buffered', address, words });
-    }
-    this.ports.core.write({ kind, address, words });
-  }
-}
-
-export interface PlainStore {
-  readonly address: number;
-  readonly widthBits: Width;
-  readonly value: bigint;
-}
-
-abstract class CpuOperation<T> extends Operation<T> {
-  protected readonly cpu: Cpu;
-  override readonly guarded: boolean = true;
-
-  constructor(cpu: Cpu) {
-    super();
-    this.cpu = cpu;
-    this.minNs = cpu.ports.timing.stepNs;
-    this.maxNs = cpu.ports.timing.preemptMaxNs;
-  }
-}
-
-class Store extends CpuOperation<void> {
-  readonly #kind: 'store' | 'register';
-  readonly #address: number;
-  readonly #words: readonly number[];
-  override readonly guarded: boolean;
-
-  constructor(cpu: Cpu, store: PlainStore, kind: 'store' | 'register' = 'store') {
-    super(cpu);
-    this.#kind = kind;
-    this.#address = store.address;
-    this.#words = toWords(store.value, store.widthBits);
-    this.guarded = cpu.ports.memoryModel !== 'sc';
-  }
-
-  get label(): string {
-    return `${this.#kind} to 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.hasRoom();
-  }
-
-  execute(): void {
-    this.cpu.write(this.#kind, this.#address, this.#words);
-  }
-}
-
-class StoreBlock extends CpuOperation<void> {
-  readonly label = 'store of a block';
-  readonly #address: number;
-  readonly #words: readonly number[];
-
-  constructor(cpu: Cpu, address: number, words: readonly number[]) {
-    super(cpu);
-    this.#address = address;
-    this.#words = words;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.hasRoom();
-  }
-
-  execute(): void {
-    this.cpu.write('store', this.#address, this.#words);
-  }
-}
-
-class StoreOneOf extends CpuOperation<number> {
-  readonly label = 'plain store';
-  readonly #stores: readonly PlainStore[];
-
-  constructor(cpu: Cpu, stores: readonly PlainStore[]) {
-    super(cpu);
-    this.#stores = stores;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.hasRoom();
-  }
-
-  execute(context: StepContext): number {
-    // Stores to one place keep their order in C; any other order is the compiler's.
-    const free: number[] = [];
-    for (const [i, store] of this.#stores.entries()) {
-      if (!this.#stores.slice(0, i).some((earlier) => overlap(earlier, store))) {
-        free.push(i);
-      }
-    }
-    const picked = free[context.choose('compiler', free.length)] as number;
-    const store = this.#stores[picked] as PlainStore;
-    this.cpu.write('store', store.address, toWords(store.value, store.widthBits));
-    return picked;
-  }
-}
-
-class LockedStore extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #words: readonly number[];
-
-  constructor(cpu: Cpu, store: PlainStore) {
-    super(cpu);
-    this.#address = store.address;
-    this.#words = toWords(store.value, store.widthBits);
-  }
-
-  get label(): string {
-    return `locked store to 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.isDrained();
-  }
-
-  execute(): void {
-    this.cpu.ports.writeLocked(this.#address, this.#words);
-  }
-}
-
-class Load extends CpuOperation<bigint> {
-  readonly #address: number;
-  readonly #wordCount: number;
-  override readonly guarded: boolean;
-
-  constructor(cpu: Cpu, address: number, widthBits: Width) {
-    super(cpu);
-    this.#address = address;
-    this.#wordCount = widthBits / 32;
-    this.guarded = cpu.ports.memoryModel !== 'sc';
-  }
-
-  get label(): string {
-    return `load from 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.canRead(this.#address, this.#wordCount);
-  }
-
-  execute(): bigint {
-    const words = readWords(this.cpu.ports.core, this.#address, this.#wordCount);
-    if (this.cpu.loads.active) {
-      this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
-    }
-    return fromWords(words);
-  }
-}
-
-class CompareExchange extends CpuOperation<bigint> {
-  readonly #address: number;
-  readonly #exchange: { readonly widthBits: Width; readonly expected: bigint; readonly desired: bigint };
-
-  constructor(cpu: Cpu, address: number, exchange: { widthBits: Width; expected: bigint; desired: bigint }) {
-    super(cpu);
-    this.#address = address;
-    this.#exchange = exchange;
-  }
-
-  get label(): string {
-    return `cmpxchg at 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.isDrained();
-  }
-
-  execute(): bigint {
-    const { widthBits, expected, desired } = this.#exchange;
-    const words = readWords(this.cpu.ports.core, this.#address, widthBits / 32);
-    const old = fromWords(words);
-    if (this.cpu.loads.active) {
-      this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
-    }
-    if (old === expected) {
-      this.cpu.ports.writeLocked(this.#address, toWords(desired, widthBits));
-    }
-    return old;
-  }
-}
-
-class Barrier extends CpuOperation<void> {
-  readonly #name: BarrierName;
-  readonly #drains: boolean;
-  override readonly immediate: boolean;
-  override readonly guarded: boolean;
-
-  constructor(cpu: Cpu, name: BarrierName) {
-    super(cpu);
-    this.#name = name;
-    this.#drains = barrierTable[name][cpu.ports.memoryModel].drains;
-    // A barrier that waits for nothing is not seen on any bus: no step of its own.
-    this.immediate = !this.#drains;
-    this.guarded = this.#drains;
-  }
-
-  get label(): string {
-    return this.#name;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.isDrained();
-  }
-
-  execute(): void {
-    if (this.cpu.barriers.active) {
-      this.cpu.barriers.emit({ kind: 'barrier', name: this.#name });
-    }
-  }
-}
-
-class FlushRange extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #byteCount: number;
-
-  constructor(cpu: Cpu, address: number, byteCount: number) {
-    super(cpu);
-    this.#address = address;
-    this.#byteCount = byteCount;
-  }
-
-  get label(): string {
-    return `clflush of 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.hasRoom();
-  }
-
-  execute(): void {
-    this.cpu.ports.core.write({ kind: 'flush', address: this.#address, words: [this.#byteCount] });
-  }
-}
-
-class WaitForWord extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #value: number;
-  readonly label: string;
-
-  constructor(cpu: Cpu, wait: { address: number; value: number; label: string }) {
-    super(cpu);
-    this.#address = wait.address;
-    this.#value = wait.value;
-    this.label = wait.label;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.readWord(this.#address) >>> 0 === this.#value;
-  }
-
-  execute(): void {}
-}
-
-class Lock extends CpuOperation<void> {
-  readonly #address: number;
-  readonly label: string;
-
-  constructor(cpu: Cpu, address: number, name: string) {
-    super(cpu);
-    this.#address = address;
-    this.label = `lock ${name}`;
-  }
-
-  override ready(): boolean {
-    const { core } = this.cpu.ports;
-    return core.isDrained() && core.readWord(this.#address) === 0;
-  }
-
-  execute(): void {
-    this.cpu.ports.writeLocked(this.#address, [1]);
-  }
-}
-
-function overlap(a: PlainStore, b: PlainStore): boolean {
-  return a.address < b.address + b.widthBits / 8 && b.address < a.address + a.widthBits / 8;
-}
-
-function readWords(core: Core, address: number, wordCount: number): readonly number[] {
-  const words: number[] = [];
-  for (let i = 0; i < wordCount; i += 1) {
-    words.push(core.readWord(address + i * 4) >>> 0);
-  }
-  return words;
-}
-
-function toWords(value: bigint, widthBits: Width): readonly number[] {
-  const words = [Number(value & 0xffff_ffffn)];
-  for (let shift = 32; shift < widthBits; shift += 32) {
-    words.push(Number((value >> BigInt(shift)) & 0xffff_ffffn));
-  }
-  return words;
-}
-
-function fromWords(words: readonly number[]): bigint {
-  let value = 0n;
-  for (let i = words.length - 1; i >= 0; i -= 1) {
-    value = (value << 32n) | BigInt(words[i] as number);
-  }
-  return value;
 }

@@ -179,7 +179,7 @@ const condition = z.strictObject({ value: name, equals: word64 });
 const innerStep = z.union(simpleSteps);
 const middleStep = z.union([
   ...simpleSteps,
-  z.strictObject({ if: condition, then: z.array(innerStep), else: z.array(innerStep).default([]) }),
+  z.strictObject({ if: condition, do: z.array(innerStep), else: z.array(innerStep).default([]) }),
   z.strictObject({
     repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
     steps: z.array(innerStep).min(1),
@@ -187,7 +187,7 @@ const middleStep = z.union([
 ]);
 const step = z.union([
   ...simpleSteps,
-  z.strictObject({ if: condition, then: z.array(middleStep), else: z.array(middleStep).default([]) }),
+  z.strictObject({ if: condition, do: z.array(middleStep), else: z.array(middleStep).default([]) }),
   z.strictObject({
     repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
     steps: z.array(middleStep).min(1),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import {
+  copyMask,
   encode,
   entryFromQwords,
   equalUnderMask,
@@ -73,6 +74,15 @@ describe('a layout', () => {
   });
 });
 
+describe('a layout of facts', () => {
+  it('keeps what its table says beside the bits', () => {
+    expect([sample.widthBits, sample.wordCount, sample.validBit]).toEqual([128, 4, 0]);
+    expect(sample.capabilities).toEqual(['HAW', 'ONE', 'TWO']);
+    const ignored = Object.values(sample.fields).filter((field) => field.ignored);
+    expect(ignored.map(({ name }) => name)).toEqual(['spare']);
+  });
+});
+
 describe('a field', () => {
   // From low:high across three words: 71:122 with bit 71 the seventh of its word.
   const words = entryFromQwords([0xffff_ffff_ffff_f001n, 0x0555_5555_5555_5580n]);
@@ -86,17 +96,13 @@ describe('a field', () => {
   });
 
   it('is read from three words', () => {
-    const three = layout({
-      name: 'three',
-      widthBits: 96,
-      section: '',
-      fields: { a: { high: 82, low: 31, spec: 'A' } },
-    });
-    const bits = Int32Array.from([0x8000_0000 | 0, 0xffff_fffe | 0, 0x0007_ffff]);
-    expect(getField(three.fields.a, bits, 0)).toBe(0xf_ffff_ffff_fffd);
-    const written = new Int32Array(3);
-    setField(three.fields.a, written, 0, 0xf_ffff_ffff_fffd);
-    expect([...written]).toEqual([...bits]);
+    const fields = { a: { high: 114, low: 63, spec: 'A' } };
+    const three = layout({ name: 'three', widthBits: 128, section: '', fields });
+    const bits = [5, 0, 0x8000_0000 | 0, 0xffff_fffe | 0, 0x0007_ffff];
+    expect(getField(three.fields.a, bits, 1)).toBe(0xf_ffff_ffff_fffd);
+    const written = new Int32Array(5);
+    setField(three.fields.a, written, 1, 0xf_ffff_ffff_fffd);
+    expect([...written]).toEqual([0, ...bits.slice(1)]);
   });
 
   it('reads a whole word as unsigned', () => {
@@ -164,6 +170,27 @@ describe('masks', () => {
     expect(equalUnderMask(a, 2, encode(sample, { pointer: 0x3000 }), 0, mask)).toBe(false);
     expect(zeroUnderMask(a, 2, mask)).toBe(false);
     expect(zeroUnderMask(encode(sample, { present: 1, wide: 9 }), 0, mask)).toBe(true);
+  });
+
+  it.each([0, 1, 2, 3])('see every bit of word %i', (index) => {
+    const mask = new Uint32Array(4).fill(0xffff_ffff);
+    const out = new Uint32Array(5).fill(7);
+    copyMask(mask, out);
+    expect([...out]).toEqual([...mask, 7]);
+    for (const bits of [1, 0x8000_0000]) {
+      const words = new Int32Array(6);
+      words[index + 1] = bits;
+      expect(zeroUnderMask(words, 1, mask)).toBe(false);
+      expect(equalUnderMask(words, 1, new Uint32Array(4), 0, mask)).toBe(false);
+      expect(equalUnderMask(words, 1, Uint32Array.from(words), 1, mask)).toBe(true);
+    }
+  });
+
+  it('do not look beyond the entry', () => {
+    const mask = new Uint32Array(4).fill(0xffff_ffff);
+    const words = [9, 0, 0, 0, 0, 9];
+    expect(zeroUnderMask(words, 1, mask)).toBe(true);
+    expect(equalUnderMask(words, 1, [0, 0, 0, 0, 8], 0, mask)).toBe(true);
   });
 });
 

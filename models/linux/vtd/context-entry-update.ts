@@ -1,5 +1,5 @@
 import type { Flow } from '../../../sim/operation.ts';
-import type { PlainStore } from '../../memory/cpu.ts';
+import type { PlainStore } from '../../memory/cpu-operations.ts';
 import { encodeContextEntry } from '../../vtd/entries/context-entry.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { qwordsOf } from './pasid-encoding.ts';

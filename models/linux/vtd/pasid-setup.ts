@@ -1,5 +1,6 @@
 import type { Flow } from '../../../sim/operation.ts';
-import type { Cpu, PlainStore } from '../../memory/cpu.ts';
+import type { Cpu } from '../../memory/cpu.ts';
+import type { PlainStore } from '../../memory/cpu-operations.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { pasidEntryFor, qwordsOf } from './pasid-encoding.ts';
 import { pasidCacheInvalidation } from './pasid-flush.ts';

@@ -128,6 +128,47 @@ const places: readonly Place[] = [
   { layout: secondStagePagingEntry, widthBits: 64, fields: [pagingFields.second], reserved: [bits(51, 46)] },
 ];
 
+describe('the default capabilities', () => {
+  it('are those of the fact sheet, and cannot change behind remembered masks', () => {
+    expect(defaultCapabilities).toEqual({
+      ...{
+        HAW: 46,
+        MGAW: 48,
+        SAGAW: 0b1110,
+        FL5LP: 1,
+        CM: 0,
+        DT: 1,
+        PDS: 1,
+        PRS: 1,
+        MTS: 0,
+        HPTS: 0,
+        PTRS: 0,
+        RPRIVS: 0,
+      },
+      ...{ FSTS: 1, SSTS: 1, NEST: 1, PT: 1, SC: 1, SMPWC: 1, PASID: 1, RPS: 1, SRS: 1, EAFS: 1, SSADS: 1 },
+      firstStageModeAlwaysUsed: 0,
+    });
+    expect(Object.isFrozen(defaultCapabilities)).toBe(true);
+  });
+});
+
+describe('fields hardware ignores', () => {
+  it('are marked, and so is the bit that makes an entry valid', () => {
+    const ignored = places.flatMap(({ layout }) => fieldsByPosition(layout).filter((field) => field.ignored));
+    expect(ignored.map(({ spec, high }) => `${spec} ${high}`)).toEqual([
+      'AVAIL 70',
+      'PWT, PCD 4',
+      'G, AVAIL 11',
+      'AVAIL 62',
+      'EMT, IPAT 6',
+      'AVAIL, SNP 11',
+      'AVAIL, TM 63',
+    ]);
+    // A second-stage paging entry is valid by two bits.
+    expect(places.map(({ layout }) => layout.validBit)).toEqual([0, 0, 0, 0, 0, 0, undefined]);
+  });
+});
+
 describe.each(places)('the layout of a $layout.name', ({ layout, widthBits, fields, reserved }) => {
   it('has its fields where the specification has them', () => {
     expect(layout.widthBits).toBe(widthBits);
@@ -288,6 +329,9 @@ describe('the check of', () => {
     expect(faultOf(checkContextEntry, [9n, 0x503n], { PT: 0 })).toBe(0x3);
     expect(faultOf(checkContextEntry, [9n, 0x502n], { SAGAW: 0b110 })).toBe(0);
     expect(faultOf(checkContextEntry, [0xbb001n, 0x503n], { SAGAW: 0b110 })).toBe(0x3);
+    // AW 0 and 4 are reserved, whatever SAGAW says.
+    expect(faultOf(checkContextEntry, [0xbb001n, 0x504n], { SAGAW: 0b1_1111 })).toBe(0x3);
+    expect(faultOf(checkContextEntry, [0xbb001n, 0x500n], { SAGAW: 0b1_1111 })).toBe(0x3);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import {
   invalidationRows,
   requiredInvalidations,
   type TableChange,
-} from '../../../models/vtd/required-invalidations.ts';
+} from '../../../models/checkers/required-invalidations.ts';
 
 const context: TableChange = {
   structure: 'context',

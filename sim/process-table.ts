@@ -1,0 +1,121 @@
+import type { Arena } from './arena.ts';
+import { assert } from './assert.ts';
+import type { Flow, Operation } from './operation.ts';
+
+/**
+ * `task`: software that must finish, or the run is `stuck`. `engine`: hardware that works while it has work. `optional`:
+ * something hardware may do and need not (an eviction, a prefetch); it never keeps a run alive nor moves the clock.
+ */
+export type ProcessKind = 'task' | 'engine' | 'optional';
+
+export interface ProcessSpec {
+  /** Unique; columns of pictures and choice points use it. */
+  readonly name: string;
+  readonly kind: ProcessKind;
+  /** Makes a fresh body; called once a run, and again when an exploration goes back. */
+  readonly body: () => Flow<void>;
+}
+
+const blocked = 1;
+const pending = 2;
+const done = 3;
+
+/**
+ * The processes of a world, by id, as arrays of one kind each rather than objects: with thousands of processes caches
+ * decide. What a process waits for is in its generator; whether it may go on, and since when, is in the arena.
+ */
+export class ProcessTable {
+  readonly specs: ProcessSpec[] = [];
+  readonly generators: (Flow<void> | undefined)[] = [];
+  readonly operations: (Operation | undefined)[] = [];
+  isOptional = new Uint8Array(0);
+  /** Earliest and latest moment of each pending operation: what the arena's times say, at hand. */
+  earliestNs = new Float64Array(0);
+  latestNs = new Float64Array(0);
+  /** Whether each process is pending: what the arena's state words say, at hand. */
+  isPending = new Uint8Array(0);
+  /** Names of the random streams that draw moments, one a process. */
+  delayNames: readonly string[] = [];
+
+  readonly #arena: Arena;
+  #sealed = false;
+  /** Arena words: the states above. */
+  #state = 0;
+  /** Arena words: rounds of retry loops. */
+  #retries = 0;
+  /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
+  #pendedAt = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+  }
+
+  get count(): number {
+    return this.specs.length;
+  }
+
+  add(spec: ProcessSpec): number {
+    assert(!this.#sealed, 'the kernel is not sealed when a process is added');
+    this.specs.push(spec);
+    return this.specs.length - 1;
+  }
+
+  /** Makes room for the processes; the arena is sealed after this. */
+  seal(): void {
+    const { count } = this;
+    this.#sealed = true;
+    this.#state = this.#arena.allocate('kernel.process-states', count);
+    this.#retries = this.#arena.allocate('kernel.retries', count);
+    this.#pendedAt = this.#arena.allocateTimes('kernel.pended-at', count);
+    this.isOptional = Uint8Array.from(this.specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
+    this.delayNames = this.specs.map(({ name }) => `delay of ${name}`);
+    this.earliestNs = new Float64Array(count);
+    this.latestNs = new Float64Array(count);
+    this.isPending = new Uint8Array(count);
+  }
+
+  finish(id: number): void {
+    this.operations[id] = undefined;
+    this.generators[id] = undefined;
+    this.#setState(id, done);
+    this.#arena.putTime(this.#pendedAt + 2 * id, 0);
+  }
+
+  block(id: number): void {
+    this.#setState(id, blocked);
+    this.#arena.putTime(this.#pendedAt + 2 * id, 0);
+  }
+
+  /** Pending, with the moment drawn elsewhere. */
+  pend(id: number): void {
+    this.#setState(id, pending);
+  }
+
+  /** Pending, inside the window of its operation from `nowNs` on. */
+  pendInWindow(id: number, operation: Operation, nowNs: number): void {
+    this.#setState(id, pending);
+    this.#arena.putTime(this.#pendedAt + 2 * id, nowNs);
+    this.earliestNs[id] = nowNs + operation.minNs;
+    this.latestNs[id] = nowNs + operation.maxNs;
+  }
+
+  /** Counts one more round of a retry loop. */
+  countRetry(id: number): number {
+    const rounds = this.#arena.get(this.#retries + id) + 1;
+    this.#arena.put(this.#retries + id, rounds);
+    return rounds;
+  }
+
+  /** What each unfinished task waits for, in words. */
+  waitingTasks(): readonly string[] {
+    return this.specs.flatMap(({ name, kind }, id) => {
+      const operation = this.operations[id];
+      return kind === 'task' && operation !== undefined ? [`${name} waits for ${operation.label}`] : [];
+    });
+  }
+
+  #setState(id: number, state: number): void {
+    this.isPending[id] = state === pending ? 1 : 0;
+    this.#arena.put(this.#state + id, state);
+  }
+}
