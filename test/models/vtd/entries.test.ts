@@ -291,6 +291,7 @@ describe('the check of', () => {
     ['a context entry of reserved type', checkContextEntry, [0xbb00dn, 0x503n], 0x3],
     ['a context entry with AW 0, as a torn one has', checkContextEntry, [0xbb001n, 0n], 0x3],
     ['a context entry with AW 4', checkContextEntry, [0xbb001n, 0x504n], 0x3],
+    ['a context entry with the smallest AW', checkContextEntry, [0xbb001n, 0x501n], 0],
     ['a context entry with the largest AW', checkContextEntry, [0xbb001n, 0x503n], 0],
     ['a pass-through entry with the largest AW', checkContextEntry, [0x9n, 0x503n], 0],
     ['a pass-through entry with a smaller AW', checkContextEntry, [0x9n, 0x502n], 0x3],

@@ -63,6 +63,12 @@ describe('the PASID entry layout', () => {
     ]);
   });
 
+  it('is valid by bit 0, and ignores what older revisions defined', () => {
+    expect(pasidEntry.validBit).toBe(0);
+    const ignored = fieldsByPosition(pasidEntry).filter((field) => field.ignored);
+    expect(ignored.map(({ spec }) => spec)).toEqual(['NXE', 'SMEP']);
+  });
+
   it('encodes what Linux would program', () => {
     const values = { present: 1, addressWidth: 2, domainId: 7, pageWalkSnoop: 1, pageSnoop: 1 };
     const entry = encodePasidEntry({
