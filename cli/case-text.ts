@@ -22,7 +22,7 @@ export function caseText({ report }: CaseResult, { settings, record }: CaseTextP
     return [...head, '', repeatCommand(report, settings)].join('\n');
   }
   const blocks = groups.map((violations) => violationBlock({ report, settings, record }, violations));
-  return [head.join('\n'), ...blocks].join('\n');
+  return `${head.join('\n')}\n${blocks.join('\n\n')}`;
 }
 
 /** One line a case, and the command: for those who have many. */

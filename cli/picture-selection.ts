@@ -16,7 +16,7 @@ interface Focus {
   readonly end: number;
   readonly hasViolation: boolean;
   readonly entries: ReadonlySet<number>;
-  /** Walks whose reads made the violation; undefined: all. */
+  /** Walks whose reads made the violation; undefined: there is none, so all walks count. */
   readonly walks: readonly Walk[] | undefined;
   /** Steps in which a rule was broken. */
   readonly brokenSteps: ReadonlySet<number>;
@@ -82,7 +82,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'cache-filled':
       return isAboutFocus(event, focus) && isInWalk(focus, processId, index);
     case 'cache-hit':
-      return isInWalk(focus, processId, index);
+      return isInWalk(focus, processId, index) && fillBehind(record, index, focus.entries) !== undefined;
     case 'entry-used':
       return isBroken && focus.entries.has(event.entry);
     case 'dma':
@@ -97,12 +97,10 @@ function findFocus(record: RunRecord, book: NameBook): Focus {
   const broken = indicesOf(record, 'violation');
   const end = broken.at(-1) ?? record.records.length - 1;
   const brokenSteps = new Set(broken.map((index) => record.records[index]?.stepNumber ?? -1));
-  const entries = focusEntries(record, { end, brokenSteps });
+  const entries = focusEntries({ record, book }, { end, brokenSteps });
   const isStore = (index: number): boolean => {
     const event = record.records[index]?.event;
-    const address = event?.kind === 'store' || event?.kind === 'store-buffered' ? event.address : undefined;
-    const entry = address === undefined ? undefined : book.entryAt(address)?.id;
-    return entry !== undefined && entries.has(entry);
+    return event !== undefined && entries.has(storedEntry(event, book) ?? -1);
   };
   const stores = record.records.slice(0, end + 1).flatMap((_, index) => (isStore(index) ? index : []));
   const storing = new Map<number, { first: number; last: number }>();
@@ -115,7 +113,7 @@ function findFocus(record: RunRecord, book: NameBook): Focus {
     end,
     hasViolation: broken.length > 0,
     entries,
-    walks: walks.length > 0 ? walks : undefined,
+    walks: broken.length > 0 ? walks : undefined,
     brokenSteps,
     firstStore: stores[0] ?? -1,
     storing,
@@ -124,7 +122,7 @@ function findFocus(record: RunRecord, book: NameBook): Focus {
 
 /** Entries of the steps in which a rule was broken; of a translation's many, those that software changed. */
 function focusEntries(
-  record: RunRecord,
+  { record, book }: Pick<Scene, 'record' | 'book'>,
   { end, brokenSteps }: { readonly end: number; readonly brokenSteps: ReadonlySet<number> },
 ): ReadonlySet<number> {
   const changed = new Set<number>();
@@ -132,14 +130,20 @@ function focusEntries(
   const built = new Set<number>();
   for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
     const into = event.kind === 'dma' || event.kind === 'fault' || event.kind === 'cache-filled' ? built : used;
-    for (const entry of entriesOf(event)) {
-      if (event.kind === 'entry-changed') changed.add(entry);
-      if (brokenSteps.has(stepNumber)) into.add(entry);
+    const stored = storedEntry(event, book);
+    if (stored !== undefined) changed.add(stored);
+    for (const entry of brokenSteps.has(stepNumber) ? entriesOf(event) : []) {
+      into.add(entry);
     }
   }
   const changedOfBuilt = [...built].filter((entry) => changed.has(entry));
   const focus = new Set([...used, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
   return focus.size > 0 ? focus : changed;
+}
+
+/** The entry that a store goes to, seen by others or not. */
+function storedEntry(event: TraceEvent, book: NameBook): number | undefined {
+  return event.kind === 'store' || event.kind === 'store-buffered' ? book.entryAt(event.address)?.id : undefined;
 }
 
 /** The walk that a record ends, and those that filled the caches it was served from. */

@@ -61,6 +61,10 @@ function itemOf(source: PictureSource, selected: readonly number[], index: numbe
     const state = storeState(source, selected, index);
     return state === undefined ? undefined : { run: { column, state, ...storeOf(event, book), eventCount: 1 } };
   }
+  if (event.kind === 'violation' && index !== selected.at(-1)) {
+    // A rule broken on the way; what the picture is about is at its end.
+    return { step: { column, text: `< ${event.rule} >`, eventCount: 1 } };
+  }
   const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
   return { step: { column, text: eventText(event, book), isProse, eventCount: 1 } };
 }

@@ -4,9 +4,11 @@ import { pictureAgents } from './picture-agents.ts';
 import { layOutColumns, type PictureCell } from './picture-columns.ts';
 import { selectRecords } from './picture-selection.ts';
 import { type PictureStep, pictureSteps } from './picture-steps.ts';
+import { counted } from './verdict-text.ts';
 
-/** A mail is read, not studied: beyond this the middle is left out. */
+/** A mail is read, not studied: beyond `cutAbove` lines the middle is left out, until no more than `maxLines` stand. */
 const maxLines = 25;
+const cutAbove = 28;
 /** Steps kept at the top of a picture that is cut: how the update began. */
 const keptAtTop = 4;
 const minKeptAtEnd = 6;
@@ -33,13 +35,20 @@ function violationsAlone(record: RunRecord): readonly PictureStep[] {
 
 function shorten(steps: readonly PictureStep[], order: readonly string[]): string {
   let picture = layOutColumns(steps, order);
+  if (lineCount(picture) <= cutAbove) {
+    return picture;
+  }
   let atEnd = steps.length - keptAtTop - 1;
-  while (picture.split('\n').length > maxLines && atEnd >= minKeptAtEnd) {
+  while (lineCount(picture) > maxLines && atEnd >= minKeptAtEnd) {
     const hidden = steps.slice(keptAtTop, steps.length - atEnd);
     const count = hidden.reduce((sum, step) => sum + step.eventCount, 0);
-    const note: PictureCell = { column: undefined, text: `(${count} events not shown)` };
+    const note: PictureCell = { column: undefined, text: `(${counted(count, 'event')} not shown)` };
     picture = layOutColumns([...steps.slice(0, keptAtTop), note, ...steps.slice(-atEnd)], order);
     atEnd -= 1;
   }
   return picture;
+}
+
+function lineCount(text: string): number {
+  return text.split('\n').length;
 }

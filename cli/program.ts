@@ -95,7 +95,7 @@ interface RunFlags {
 async function run(paths: readonly string[], flags: RunFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ runCommand }, simulator] = await Promise.all([import('./commands/run.ts'), library.simulator()]);
   const {
-    case: caseNames,
+    case: caseNames = [],
     seeds: runs,
     seed: firstSeed = 0n,
     strategy,

@@ -82,8 +82,9 @@ const outcomeTexts: Readonly<Record<Outcome, string>> = {
 function verdictLine(run: ReplayedRun): string {
   const { record, scenarioCase } = run;
   const outcome = replayOutcome(run);
-  const verdict =
-    record.violations.length > 0 ? 'violated' : `${record.end}${record.detail === '' ? '' : `: ${record.detail}`}`;
+  const isHeld = record.violations.length === 0 && record.end === 'finished';
+  const end = record.violations.length > 0 ? 'violated' : `${record.end}: ${record.detail}`;
+  const verdict = isHeld ? 'held' : end;
   const expected = outcome === 'asExpected' ? '' : ` (expected: ${expectedText(scenarioCase)})`;
   return printableText(`${record.scenario} ${record.case}: ${verdict}, ${outcomeTexts[outcome]}${expected}`);
 }

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { eventText } from '../../cli/event-text.ts';
+import { createNameBook } from '../../cli/name-book.ts';
+import { type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
+import { encodeDescriptor } from '../../models/vtd/descriptors.ts';
+import { encodeContextEntry } from '../../models/vtd/entries/context-entry.ts';
+import { encodePasidEntry } from '../../models/vtd/entries/pasid-entry.ts';
+import {
+  attached,
+  entry,
+  entryAddress,
+  quantumOf,
+  readQuantum,
+  runRecord,
+  storeQword,
+  useEntry,
+} from './run-record.ts';
+
+const book = createNameBook(runRecord([['fetcher', readQuantum(0)]]));
+const tags = { sid: 0x0a8d, pasid: 1, did: 5, iova: 0x1000 } as const;
+const pasidEntry = { structure: 'pasid-entry', entry } as const;
+const waitWords = encodeDescriptor({
+  kind: 'wait',
+  statusAddress: 0x1400,
+  statusData: 2,
+  interrupt: false,
+  fence: false,
+  pageRequestDrain: false,
+});
+
+const texts: readonly (readonly [TraceEvent, string])[] = [
+  [{ kind: 'store-buffered', address: entryAddress, words: [0, 0] }, 'store nic.pasid[1] q0 = 0 (buffered)'],
+  [storeQword(0), 'store nic.pasid[1] q0 = 0'],
+  [storeQword(0, attached.slice(0, 2)), 'store nic.pasid[1] q0: P=1 first-stage'],
+  [storeQword(1, attached.slice(2, 4)), 'store nic.pasid[1] q1: DID=5'],
+  [storeQword(3, [7, 1]), 'store nic.pasid[1] q3 = 0x100000007'],
+  [{ kind: 'store', address: entryAddress + 4, words: [1], cpu: 0 }, 'store nic.pasid[1]+0x4 = 0x1'],
+  [{ kind: 'store', address: 0x1020, words: [1, 0], cpu: 0 }, 'store invalidation queue+0x20 = 0x1'],
+  [{ kind: 'store', address: 0x9_0000, words: [1], cpu: 0 }, 'store 0x90000 = 0x1'],
+  [
+    { kind: 'store', address: entryAddress, words: attached, cpu: 0 },
+    'store nic.pasid[1]: P=1 DID=5 first-stage FSPTPTR=0x8000',
+  ],
+  [{ kind: 'load', address: entryAddress, words: [0x41, 0] }, 'load nic.pasid[1] q0 = 0x41'],
+  [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
+  [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
+  [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'register-written', register: 'IQT', words: [0x40] }, 'write IQT = 0x40'],
+  [
+    { kind: 'entry-declared', ...pasidEntry, version: 2, words: attached },
+    'declare nic.pasid[1] version 2: P=1 DID=5 first-stage FSPTPTR=0x8000',
+  ],
+  [{ kind: 'update-begin', entry, hitless: false, legal: 3 }, 'begin update of nic.pasid[1]'],
+  [{ kind: 'update-begin', entry, hitless: true, legal: 3 }, 'begin hitless update of nic.pasid[1]'],
+  [{ kind: 'update-end', entry: 7, legal: 3 }, 'end update of entry 7'],
+  [
+    { kind: 'entry-changed', ...pasidEntry, version: 2, before: attached, words: new Array<number>(16).fill(0) },
+    'nic.pasid[1] is now P=0 DID=0 PGTT=0 FSPTPTR=0',
+  ],
+  [readQuantum(0), 'read nic.pasid[1] q0-1: P=1 DID=5 first-stage'],
+  [readQuantum(1), 'read nic.pasid[1] q2-3: FSPTPTR=0x8000'],
+  [readQuantum(2), 'read nic.pasid[1] q4-5 = 0'],
+  [
+    readQuantum(
+      0,
+      quantumOf([...encodePasidEntry({ present: 1, pgtt: 3, domainId: 7, secondStagePointer: 0xc000 })], 0),
+    ),
+    'read nic.pasid[1] q0-1: P=1 DID=7 nested SSPTPTR=0xc000',
+  ],
+  [
+    {
+      kind: 'entry-read',
+      structure: 'context-entry',
+      entry: -1,
+      address: 0x5040,
+      quantum: 0,
+      words: [...encodeContextEntry({ present: 1, domainId: 9, addressWidth: 2, secondStagePointer: 0xd000 })],
+    },
+    'read context-entry at page1+0x40 q0-1: P=1 DID=9 AW=2 second-stage SSPTPTR=0xd000',
+  ],
+  [
+    {
+      kind: 'entry-read',
+      structure: 'pasid-directory-entry',
+      entry: -1,
+      address: 0x9_0000,
+      quantum: 0,
+      words: [0x6001, 0],
+    },
+    'read pasid-directory-entry at 0x90000 q0: P=1 SMPTBLPTR=0x6000',
+  ],
+  [useEntry(attached), 'use nic.pasid[1]: P=1 DID=5 first-stage FSPTPTR=0x8000'],
+  [
+    {
+      kind: 'entry-used',
+      ...pasidEntry,
+      address: 0,
+      present: false,
+      version: 0,
+      reason: 0x59,
+      words: new Array<number>(16).fill(0),
+    },
+    'use nic.pasid[1]: P=0 DID=0 PGTT=0 FSPTPTR=0 (fault 59h)',
+  ],
+  [{ kind: 'cache-hit', cache: 'pasid-cache', ...tags }, 'hit in PASID cache: 0a:11.5, DID 5, PASID 1'],
+  [{ kind: 'cache-filled', cache: 'iotlb', ...tags, pointer: 0, provenance: [] }, 'fill IOTLB: DID 5, PASID 1'],
+  [
+    { kind: 'cache-dropped', cache: 'context-cache', ...tags, evicted: false },
+    'drop from context cache: 0a:11.5, DID 5',
+  ],
+  [{ kind: 'cache-dropped', cache: 'iotlb', ...tags, pasid: -1, evicted: true }, 'evict from IOTLB: DID 5'],
+  [
+    { kind: 'page-table-read', stage: 'first', level: 4, address: 0x5008, words: [0x7003, 0] },
+    'read first-stage level 4 at page1+0x8 = 0x7003',
+  ],
+  [{ kind: 'request', sid: 0x10, pasid: 1, iova: 0x1000, write: true }, 'request of 00:02.0 PASID 1: write to 0x1000'],
+  [{ kind: 'request', sid: 0x10, pasid: -1, iova: 0, write: false }, 'request of 00:02.0: read of 0'],
+  [
+    { kind: 'fault', sid: 0x10, pasid: 1, iova: 0, reason: 0x59, recorded: true, provenance: [] },
+    'fault 59h: SM: present bit in PASID entry is clear',
+  ],
+  [
+    { kind: 'fault', sid: 0x10, pasid: 1, iova: 0, reason: 0xff, recorded: false, provenance: [] },
+    'fault FFh: a reason without a name (not reported)',
+  ],
+  [{ kind: 'dma', ...tags, address: 0x5010, write: true, provenance: [] }, 'DMA to 0x5010 (page1+0x10)'],
+  [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
+  [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
+  [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
+  [
+    { kind: 'invalidation-done', invalidation: 'pasid-cache', granularity: 'pasid', ...tags },
+    'invalidate PASID cache: DID 5, PASID 1',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'context', granularity: 'device', ...tags },
+    'invalidate context cache: DID 5, 0a:11.5',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'context', granularity: 'global', ...tags },
+    'invalidate context cache: all',
+  ],
+  [{ kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'domain', ...tags }, 'invalidate IOTLB: DID 5'],
+  [
+    { kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'page', ...tags },
+    'invalidate IOTLB: DID 5, page 0x1000',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'piotlb', granularity: 'page', ...tags },
+    'invalidate PASID-based IOTLB: DID 5, PASID 1, page 0x1000',
+  ],
+  [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],
+  [{ kind: 'status-written', address: 0x1400, data: 3 }, 'write status: 0x3'],
+  [{ kind: 'queue-error', slot: 3, code: 4 }, 'queue error 4 at descriptor 3'],
+  [{ kind: 'flow-note', text: 'the entry is ours' }, 'the entry is ours'],
+  [{ kind: 'violation', rule: 'stuck', message: 'nothing moves', source: '-' }, '< stuck: nothing moves >'],
+];
+
+describe('the text of an event', () => {
+  it.each(texts.map(([event, text]) => ({ event, text })))('$event.kind: $text', ({ event, text }) => {
+    expect(eventText(event, book)).toBe(text);
+  });
+
+  it('is tried for every kind', () => {
+    expect(new Set(texts.map(([event]) => event.kind))).toEqual(new Set(Object.keys(traceEventFields)));
+  });
+
+  it('is refused for a kind that is not declared', () => {
+    expect(() => eventText({ kind: 'unheard-of' } as unknown as TraceEvent, book)).toThrow('unreachable');
+  });
+});
