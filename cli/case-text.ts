@@ -15,7 +15,7 @@ export interface CaseTextPorts {
 /** A case in full: each broken rule with its picture, and as the last line the command that repeats it. */
 export function caseText({ report }: CaseResult, { settings, record }: CaseTextPorts): string {
   const title = `${report.scenario} ${report.case}: ${report.asExpected ? 'as expected' : 'not as expected'}`;
-  const reason = report.reason === '' ? [] : [`expected ${expectedText(report)}; ${report.reason}`];
+  const reason = report.reason === '' ? [] : [reasonText(report)];
   const head = [title, ...reason].flatMap((line) => wrapText(printableText(line), textWidth));
   const groups = bySeed(toldViolations(report));
   if (groups.length === 0) {
@@ -27,8 +27,12 @@ export function caseText({ report }: CaseResult, { settings, record }: CaseTextP
 
 /** One line a case, and the command: for those who have many. */
 export function caseLine({ report }: CaseResult, settings: CampaignSettings): string {
-  const text = `${report.scenario} ${report.case}: expected ${expectedText(report)}, ${report.verdict}: ${report.reason}`;
+  const text = `${report.scenario} ${report.case}: ${report.verdict}; ${reasonText(report)}`;
   return `${printableText(text)}\n${repeatCommand(report, settings)}`;
+}
+
+function reasonText(report: CaseReport): string {
+  return `${report.reason} (the case expects: ${expectedText(report)})`;
 }
 
 /** One sentence a broken rule, with the section that has the rule. */
