@@ -10,6 +10,9 @@ const gap = 1;
 const headings = ['', 'case', 'expected', 'verdict', 'hits/runs', 'seed'] as const;
 const wrapping = [1, 2] as const;
 
+const minNameWidth = 16;
+const minRuleWidth = 8;
+
 type Cells = readonly [mark: string, name: string, expected: string, verdict: string, hits: string, seed: string];
 
 /** Verdicts of all cases, grouped by scenario, at most 80 columns wide. */
@@ -20,8 +23,6 @@ export function verdictTable(results: readonly CaseResult[], style: Style): stri
     chars: borderless,
     style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
     colWidths: widths.map((width) => width + gap),
-    wordWrap: true,
-    wrapOnWordBoundary: false,
   });
   table.push([...headings]);
   let scenario = '';
@@ -73,10 +74,10 @@ function shownViolation({ violations, expect }: CaseReport): ViolationReport | u
   return violations.find(({ rule }) => expect.includes(rule)) ?? violations[0];
 }
 
-/** Lines that end after `separator`, where that keeps them within the width; the table breaks what is left. */
+/** Lines of at most `width`, ended after a separator where that is possible. The table's own way breaks colours. */
 function brokenAt(separator: string, text: string, width: number): string {
   const lines = [''];
-  for (const part of text.split(new RegExp(`(?<=[${separator}])`))) {
+  for (const part of text.split(new RegExp(`(?<=[${separator}])`)).flatMap((each) => pieces(each, width))) {
     const line = lines.at(-1) ?? '';
     if (line === '' || line.length + part.trimEnd().length <= width) {
       lines[lines.length - 1] = line + part;
@@ -87,6 +88,10 @@ function brokenAt(separator: string, text: string, width: number): string {
   return lines.map((line) => line.trimEnd()).join('\n');
 }
 
+function pieces(text: string, width: number): readonly string[] {
+  return text.trimEnd().length <= width ? [text] : [text.slice(0, width), ...pieces(text.slice(width), width)];
+}
+
 function columnWidths(rows: readonly Cells[]): readonly number[] {
   const widths = headings.map((heading, i) =>
     Math.max(heading.length, ...rows.map((cells) => cells[i]?.length ?? 0), 1),
@@ -95,7 +100,7 @@ function columnWidths(rows: readonly Cells[]): readonly number[] {
   for (const [rank, column] of wrapping.entries()) {
     const width = widths[column] ?? 0;
     // The first gives what it can and still be read, the next the rest.
-    const least = rank === 0 ? Math.min(width, 24) : 8;
+    const least = rank === 0 ? Math.min(width, minNameWidth) : minRuleWidth;
     const given = Math.max(0, Math.min(excess, width - least));
     widths[column] = width - given;
     excess -= given;

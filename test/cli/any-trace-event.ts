@@ -29,6 +29,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   structure,
   entry: id,
   version: fc.integer({ min: 0, max: 15 }),
+  versionBefore: fc.integer({ min: 0, max: 15 }),
   hitless: fc.boolean(),
   legal: word,
   quantum: fc.integer({ min: 0, max: 3 }),

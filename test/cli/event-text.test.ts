@@ -54,7 +54,14 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'update-begin', entry, hitless: true, legal: 3 }, 'begin hitless update of nic.pasid[1]'],
   [{ kind: 'update-end', entry: 7, legal: 3 }, 'end update of entry 7'],
   [
-    { kind: 'entry-changed', ...pasidEntry, version: 2, before: attached, words: new Array<number>(16).fill(0) },
+    {
+      kind: 'entry-changed',
+      ...pasidEntry,
+      versionBefore: 1,
+      version: 2,
+      before: attached,
+      words: new Array<number>(16).fill(0),
+    },
     'nic.pasid[1] is now P=0 DID=0 PGTT=0 FSPTPTR=0',
   ],
   [readQuantum(0), 'read nic.pasid[1] q0-1: P=1 DID=5 first-stage'],

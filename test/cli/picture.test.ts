@@ -190,7 +190,19 @@ describe('the picture of a stale translation', () => {
       ['fetcher', { kind: 'cache-filled', cache: 'pasid-cache', ...tags, pointer: 0x8000, provenance }],
       ['fetcher', request],
       ['cpu', storeQword(0), 5],
-      ['cpu', { kind: 'entry-changed', structure: 'pasid-entry', entry, version: 0, before: attached, words: torn }, 5],
+      [
+        'cpu',
+        {
+          kind: 'entry-changed',
+          structure: 'pasid-entry',
+          entry,
+          versionBefore: 1,
+          version: 0,
+          before: attached,
+          words: torn,
+        },
+        5,
+      ],
       ['cpu', { kind: 'register-written', register: 'IQT', words: [0x40] }],
       [
         'queue',
@@ -263,7 +275,19 @@ describe('a picture', () => {
       ['fetcher', request],
       ['fetcher', readQuantum(0)],
       ['cpu', storeQword(0), 3],
-      ['cpu', { kind: 'entry-changed', structure: 'pasid-entry', entry, version: 2, before: attached, words: torn }, 3],
+      [
+        'cpu',
+        {
+          kind: 'entry-changed',
+          structure: 'pasid-entry',
+          entry,
+          versionBefore: 1,
+          version: 2,
+          before: attached,
+          words: torn,
+        },
+        3,
+      ],
       ['fetcher', { kind: 'fault', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, recorded: true, provenance: [] }],
     ]);
     expect(drawPicture(record)).toBe(
