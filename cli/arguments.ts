@@ -14,10 +14,6 @@ export function parseSeed(text: string): bigint {
   return seed;
 }
 
-export function seedText(seed: bigint): string {
-  return `0x${seed.toString(16)}`;
-}
-
 /** A number of something: decimal, at least 1. */
 export function parseCount(text: string): number {
   const count = /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;

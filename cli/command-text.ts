@@ -20,7 +20,7 @@ function shellByte(byte: number): string {
 }
 
 /** What a run depends on besides scenario, case and seed; left out where it is the default. */
-export interface RunSettings {
+interface RunSettings {
   readonly strategy: string;
   readonly maxEvents: number | undefined;
 }

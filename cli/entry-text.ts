@@ -1,4 +1,4 @@
-import { type EntryLayout, getAddress, getField } from '../models/entry-layout.ts';
+import { type EntryLayout, getField } from '../models/entry-layout.ts';
 import type { Structure } from '../models/trace-events.ts';
 import { contextEntry } from '../models/vtd/entries/context-entry.ts';
 import { pasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
@@ -15,6 +15,8 @@ interface ShownField {
   readonly values?: Readonly<Record<number, string>>;
   /** Left out while 0, because 0 is what an entry that has no use for the field holds. */
   readonly hideZero?: true;
+  /** Left out while 0 in words whose `field` says that hardware does not look: it has another value than these. */
+  readonly usedWith?: { readonly field: string; readonly values: readonly number[] };
 }
 
 interface ShownEntry {
@@ -60,7 +62,7 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
       { name: 'domainId' },
       { name: 'pgtt', values: pasidTypes },
       { name: 'secondStagePointer', hideZero: true },
-      { name: 'firstStagePointer' },
+      { name: 'firstStagePointer', usedWith: { field: 'pgtt', values: [1, 3] } },
     ],
   },
 };
@@ -76,26 +78,41 @@ export function entryByteCount(structure: Structure): number {
  */
 export function fieldsText(structure: Structure, firstWord: number, words: readonly number[]): string {
   const { layout, shown } = entries[structure];
+  const part = partOf(layout, firstWord, words);
+  const texts: string[] = [];
+  for (const { name, label, values, hideZero, usedWith } of shown) {
+    const value = part(name);
+    const field = layout.fields[name];
+    if (value === undefined || field === undefined) {
+      continue;
+    }
+    const other = usedWith === undefined ? undefined : part(usedWith.field);
+    const isUnused = other !== undefined && usedWith?.values.includes(other) === false;
+    if (value === 0 && (hideZero || isUnused)) {
+      continue;
+    }
+    const text = field.unitBytes > 1 ? hex(value * field.unitBytes) : String(value);
+    texts.push(values?.[value] ?? `${label ?? field.spec}=${text}`);
+  }
+  return texts.join(' ');
+}
+
+/** Reader of the fields that lie in the part as a whole; undefined for the others. */
+function partOf(
+  layout: EntryLayout,
+  firstWord: number,
+  words: readonly number[],
+): (name: string) => number | undefined {
   const contents = new Uint32Array(layout.wordCount);
   const end = Math.min(firstWord + words.length, layout.wordCount);
   for (let i = Math.max(firstWord, 0); i < end; i += 1) {
     contents[i] = words[i - firstWord] ?? 0;
   }
-  const texts: string[] = [];
-  for (const { name, label, values, hideZero } of shown) {
+  return (name) => {
     const field = layout.fields[name];
-    if (field === undefined || field.firstWord < firstWord || field.lastWord >= end) {
-      continue;
-    }
-    const value = getField(field, contents, 0);
-    if (value === 0 && hideZero) {
-      continue;
-    }
-    const address = field.unitBytes > 1;
-    const text = address ? hex(getAddress(field, contents, 0)) : String(value);
-    texts.push(values?.[value] ?? `${label ?? field.spec}=${text}`);
-  }
-  return texts.join(' ');
+    const isIn = field !== undefined && field.firstWord >= firstWord && field.lastWord < end;
+    return isIn ? getField(field, contents, 0) : undefined;
+  };
 }
 
 function hex(value: number): string {

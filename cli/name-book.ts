@@ -6,7 +6,7 @@ import { unreachable } from '../sim/assert.ts';
 import { entryByteCount } from './entry-text.ts';
 
 /** A table entry of a run: where it is and what it is, as far as the trace tells. */
-export interface NamedEntry {
+interface NamedEntry {
   readonly name: string;
   readonly structure: Structure | undefined;
   /** undefined: no event and no place tells where the entry is. */

@@ -1,7 +1,7 @@
 import { toAscii, wrapText } from './wrap-text.ts';
 
 /** Widest line of a picture: what is left of a mail's 80 columns after a few levels of quoting. */
-export const pictureWidth = 72;
+const pictureWidth = 72;
 
 /** One thing that happened, in the column of the agent it happened to; `undefined` spans all columns. */
 export interface PictureCell {

@@ -61,22 +61,38 @@ function itemOf(source: PictureSource, selected: readonly number[], index: numbe
     const state = storeState(source, selected, index);
     return state === undefined ? undefined : { run: { column, state, ...storeOf(event, book), eventCount: 1 } };
   }
-  if (event.kind === 'violation' && index !== selected.at(-1)) {
-    // A rule broken on the way; what the picture is about is at its end.
+  if (event.kind === 'violation' && index !== mainViolation(source, selected)) {
     return { step: { column, text: `< ${event.rule} >`, eventCount: 1 } };
   }
   const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
   return { step: { column, text: eventText(event, book), isProse, eventCount: 1 } };
 }
 
-/** undefined: nothing to show here, because issue and drain are one moment to everybody else. */
+/** What the picture is about: where it ends, and of what that step broke the first; the rest are stations or echoes. */
+function mainViolation({ record }: PictureSource, selected: readonly number[]): number | undefined {
+  const last = record.records[selected.at(-1) ?? -1]?.stepNumber;
+  return selected.find((index) => {
+    const item = record.records[index];
+    return item?.stepNumber === last && item?.event.kind === 'violation';
+  });
+}
+
+/** undefined: nothing to show here, because issue and drain are one moment to everybody else and the other has it. */
 function storeState(source: PictureSource, selected: readonly number[], index: number): StoreRun['state'] | undefined {
   const { record, agents } = source;
-  if (record.records[index]?.event.kind === 'store-buffered') {
-    return isWaitSeen(source, selected, index) ? 'buffered' : undefined;
+  const isIssue = record.records[index]?.event.kind === 'store-buffered';
+  const issue = isIssue ? index : agents.issueOf(index);
+  if (issue === undefined) {
+    return 'done';
   }
-  const issue = agents.issueOf(index);
-  return issue !== undefined && isWaitSeen(source, selected, issue) ? 'visible' : 'done';
+  if (isWaitSeen(source, selected, issue)) {
+    return isIssue ? 'buffered' : 'visible';
+  }
+  if (agents.drainOf(issue) === undefined) {
+    return undefined;
+  }
+  // Program order is what a reader knows; but a store behind one that waits becomes visible after it, and says so.
+  return isIssue === isBehindWaiting(source, selected, issue) ? undefined : 'done';
 }
 
 /** Whether another agent did something while the store waited in the buffer. */
@@ -88,6 +104,16 @@ function isWaitSeen({ agents }: PictureSource, selected: readonly number[], issu
     return !selected.some((other) => agents.issueOf(other) !== undefined && agents.columnOf(other) === own);
   }
   return selected.some((other) => issue < other && other < drain && agents.columnOf(other) !== own);
+}
+
+/** Whether an earlier store of the column is in the buffer, and the picture shows it there. */
+function isBehindWaiting(source: PictureSource, selected: readonly number[], issue: number): boolean {
+  const { agents } = source;
+  return selected.some((earlier) => {
+    const drain = agents.drainOf(earlier);
+    const isThere = earlier < issue && drain !== undefined && drain > issue;
+    return isThere && agents.columnOf(earlier) === agents.columnOf(issue) && isWaitSeen(source, selected, earlier);
+  });
 }
 
 function storeOf(
