@@ -67,8 +67,8 @@ export class EntryRegistry {
     this.#changed = trace.channel('entry-changed');
   }
 
-  /** Follows one entry; what memory holds now is its first declared configuration. */
-  track(address: number, name: string, model: EntryModel): number {
+  /** Follows one entry; what memory holds now is its first declared configuration, unless it is left-over bits. */
+  track(address: number, name: string, model: EntryModel, isLeftover = false): number {
     const known = this.#byAddress.get(address);
     if (known !== undefined) {
       return known.id;
@@ -85,7 +85,8 @@ export class EntryRegistry {
       (storeAddress, wordCount) => this.#beforeStore(entry, storeAddress, wordCount),
       (storeAddress, wordCount) => this.#afterStore(entry, storeAddress, wordCount),
     );
-    const version = this.#declare(entry, this.#contents(entry));
+    const initial = isLeftover ? new Uint32Array(model.wordCount) : this.#contents(entry);
+    const version = this.#declare(entry, initial);
     this.#state.set(id, state.legal, 1 << version);
     return id;
   }
@@ -225,8 +226,10 @@ export class EntryRegistry {
     }
     const words = wordsOf(this.#contents(tracked), 0, tracked.model.wordCount);
     const { structure } = tracked.model;
+    const before = this.#before;
+    const versionBefore = this.match(tracked.id, before, 0);
     const version = this.match(tracked.id, words, 0);
-    this.#changed.emit({ kind: 'entry-changed', structure, entry: tracked.id, version, before: this.#before, words });
+    this.#changed.emit({ kind: 'entry-changed', structure, entry: tracked.id, versionBefore, version, before, words });
   }
 }
 

@@ -2,7 +2,7 @@ import { Arena } from '../sim/arena.ts';
 import { assert, unmodelled } from '../sim/assert.ts';
 import { Cell } from '../sim/containers.ts';
 import { Kernel } from '../sim/kernel.ts';
-import type { Flow } from '../sim/operation.ts';
+import { Choose, Delay, type Flow } from '../sim/operation.ts';
 import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
@@ -115,10 +115,22 @@ export class System {
     return cpu;
   }
 
-  /** Software that runs on a CPU and must finish. */
-  addTask(name: string, cpuNumber: number, body: (cpu: Cpu) => Flow): void {
+  /**
+   * Software that runs on a CPU and must finish. It begins after 0 to `idleSteps` steps of other work: without that a
+   * random scheduler would nearly always begin everything at once.
+   */
+  addTask(name: string, task: { readonly cpu: number; readonly idleSteps: number }, body: (cpu: Cpu) => Flow): void {
+    const { cpu: cpuNumber, idleSteps } = task;
     const cpu = this.cpu(cpuNumber);
-    this.kernel.addProcess({ name, kind: 'task', body: () => body(cpu) });
+    const { stepNs, preemptMaxNs } = this.config.cpu;
+    function* start(): Flow {
+      const idle = new Delay(stepNs, preemptMaxNs, 'other work');
+      for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1); left > 0; left -= 1) {
+        yield idle;
+      }
+      yield* body(cpu);
+    }
+    this.kernel.addProcess({ name, kind: 'task', body: start });
     this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });
   }
 
@@ -196,7 +208,7 @@ export class System {
             this.#writeRegister(address, words);
             return;
           case 'flush':
-            this.#flush(address, words[0] as number);
+            this.memory.writeBack(address);
             if (flushes.active) {
               flushes.emit({ kind: 'line-flushed', address });
             }
@@ -209,12 +221,6 @@ export class System {
         }
       },
     };
-  }
-
-  #flush(address: number, byteCount: number): void {
-    for (let line = address & -lineBytes; line < address + byteCount; line += lineBytes) {
-      this.memory.writeBack(line);
-    }
   }
 
   #writeRegister(address: number, words: readonly number[]): void {

@@ -41,6 +41,7 @@ export type TraceEvent =
       readonly kind: 'entry-changed';
       readonly structure: Structure;
       readonly entry: number;
+      readonly versionBefore: number;
       readonly version: number;
       readonly before: readonly number[];
       readonly words: readonly number[];
@@ -151,7 +152,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-declared': ['structure', 'entry', 'version', 'words'],
   'update-begin': ['entry', 'hitless', 'legal'],
   'update-end': ['entry', 'legal'],
-  'entry-changed': ['structure', 'entry', 'version', 'before', 'words'],
+  'entry-changed': ['structure', 'entry', 'versionBefore', 'version', 'before', 'words'],
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],

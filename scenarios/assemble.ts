@@ -1,6 +1,7 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
+import type { FlowDefinition } from '../models/linux/flow-definition.ts';
 import { flows } from '../models/linux/flows.ts';
 import { buildDomain } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
@@ -30,6 +31,8 @@ export interface AssembledWorld {
 interface EntryOwner {
   readonly sid: number;
   readonly pasid: number;
+  /** The bits in memory are nobody's: the table has not been zeroed yet. */
+  readonly isLeftover?: boolean;
 }
 
 interface DeviceTables {
@@ -191,8 +194,7 @@ class Assembly {
   #writeLeftovers(): void {
     const { memory, driver } = this.#system;
     for (const { device, pasid, domain } of this.#world.start.leftover) {
-      memory.initialiseWalkView(driver.pasidEntryAddress(device, pasid), pasidEntryFor(driver.domain(domain)));
-      memory.markDirty(driver.pasidEntryAddress(device, pasid));
+      memory.initialise(driver.pasidEntryAddress(device, pasid), pasidEntryFor(driver.domain(domain)));
     }
   }
 
@@ -209,13 +211,15 @@ class Assembly {
       const directoryEntry = device.pasidDirectoryAddress + (pasid >>> 6) * 8;
       this.#trackOne(directoryEntry, `${name}.directory[${pasid >>> 6}]`, 'pasid-directory-entry', { sid, pasid });
       const address = driver.pasidEntryAddress(name, pasid);
-      this.#trackOne(address, `${name}.pasid[${pasid}]`, 'pasid-entry', { sid, pasid });
+      const { leftover } = this.#world.start;
+      const isLeftover = leftover.some((entry) => entry.device === name && entry.pasid === pasid);
+      this.#trackOne(address, `${name}.pasid[${pasid}]`, 'pasid-entry', { sid, pasid, isLeftover });
     }
   }
 
   #trackOne(address: number, name: string, structure: keyof typeof vtdEntryModels, owner: EntryOwner): void {
     const { registry } = this.#system;
-    this.#owners[registry.track(address, name, vtdEntryModels[structure])] = owner;
+    this.#owners[registry.track(address, name, vtdEntryModels[structure], owner.isLeftover)] = owner;
   }
 
   #addTasks(): void {
@@ -227,11 +231,11 @@ class Assembly {
       } else if ('flow' in task) {
         const flow = flows.find((candidate) => candidate.name === task.flow);
         assert(flow !== undefined, `flow ${task.flow} is known`);
-        this.#system.addTask(name, task.cpu, (cpu) => flow.start({ cpu, vtd }, task.with));
+        this.#system.addTask(name, task, (cpu) => flow.start({ cpu, vtd }, withDefaults(flow, task.with)));
       } else {
         const places = { vtd, page: (page: string) => this.page(page) };
         const start = inlineTask(task.steps, places);
-        this.#system.addTask(name, task.cpu, start);
+        this.#system.addTask(name, task, start);
       }
     }
   }
@@ -255,6 +259,14 @@ class Assembly {
       },
     };
   }
+}
+
+function withDefaults(flow: FlowDefinition, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const defaults = Object.entries(flow.parameters).map(([key, spec]) => [
+    key,
+    'default' in spec ? spec.default : undefined,
+  ]);
+  return { ...Object.fromEntries(defaults), ...values };
 }
 
 function systemConfigOf({ platform, limits }: World): SystemConfig {

@@ -141,7 +141,8 @@ class Loader {
     const { definition } = frame;
     this.#checkCaseKeys(node);
     const matrix = (entryOf(node, 'matrix') ?? entryOf(root, 'matrix'))?.value;
-    const expanded = expandCase({ name: entry.key, definition, node, matrix });
+    const defaults = entryOf(root, 'variables')?.value;
+    const expanded = expandCase({ name: entry.key, definition, node, matrix, defaults });
     if (expanded.length > maxCases) {
       this.#report(entry.keyNode, `the matrix makes ${expanded.length} cases; the limit is ${maxCases}`);
       return [];
@@ -173,7 +174,10 @@ class Loader {
   /** A key of a case that is neither one of ours nor used as `$key` anywhere is a slip. */
   #checkCaseKeys(node: YamlMap): void {
     const used = new Set(findVariables(this.#worldNode()).map(({ name }) => name));
-    const matrices = [entryOf(node, 'matrix')?.value, entryOf(this.#document.root, 'matrix')?.value];
+    const { root } = this.#document;
+    const matrices = [entryOf(node, 'matrix'), entryOf(root, 'matrix'), entryOf(root, 'variables')].map(
+      (found) => found?.value,
+    );
     const known = [...caseKeys, ...used];
     for (const map of [node, ...matrices]) {
       for (const { key, keyNode } of map?.kind === 'map' ? map.entries : []) {

@@ -71,6 +71,23 @@ export class Delay extends Operation<void> {
   execute(): void {}
 }
 
+/** A free choice as part of the step before it: one of `count` alternatives. */
+export class Choose extends Operation<number> {
+  override readonly immediate = true;
+  readonly label: string;
+  readonly #count: number;
+
+  constructor(name: string, count: number) {
+    super();
+    this.label = name;
+    this.#count = count;
+  }
+
+  execute(context: StepContext): number {
+    return context.choose(this.label, this.#count);
+  }
+}
+
 /** Blocks until a condition on arena words holds. */
 export class WaitUntil extends Operation<void> {
   override readonly guarded = true;

@@ -22,8 +22,12 @@ const structures: Readonly<Record<Structure, ChangedStructure>> = {
   'pasid-entry': 'pasid-entry',
 };
 
-/** Ghost state of one entry under change: what it was before the first store, and how far the invalidations are. */
-const column = { changed: 0, wasPresent: 1, oldDid: 2, oldPgtt: 3, present: 4, done: 5 } as const;
+/**
+ * Ghost state of one entry: the change that invalidations are owed for, and how many of them are done. They are owed
+ * once a declared configuration that was present is replaced; stores to an entry that is not present take nothing back.
+ */
+const column = { owed: 0, change: 1, oldDid: 2, oldPgtt: 3, done: 4 } as const;
+const changes: readonly EntryChange[] = ['present-cleared', 'other-field'];
 
 /** Software took a change as complete without the invalidations of the specification's table, in their order. */
 export const invalidationOrder: Checker = {
@@ -31,50 +35,60 @@ export const invalidationOrder: Checker = {
   brokenWhen: 'a required order of invalidations (VT-d 6.5.3.3) was not kept before software took a change as complete',
   stopsRun: false,
   attach({ arena, trace, facts, report }) {
-    const changes = new Table(arena, 'checker.invalidation-order', facts.entryCount, 6);
-    trace.observe('entry-changed', ({ structure, entry, before, words }) => {
-      if (changes.get(entry, column.changed) === 0) {
-        changes.set(entry, column.changed, 1);
-        changes.set(entry, column.wasPresent, (before[0] as number) & 1);
-        changes.set(entry, column.oldDid, didOf(structure, before));
-        changes.set(entry, column.oldPgtt, pgttOf(structure, before));
+    const debts = new Table(arena, 'checker.invalidation-order', facts.entryCount, 5);
+    trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
+      const isOwed = debts.get(entry, column.owed) === 1;
+      const replaces = ((before[0] as number) & 1) === 1 && versionBefore !== 0 && version !== versionBefore;
+      if (!isOwed && !replaces) {
+        return;
       }
-      changes.set(entry, column.present, (words[0] as number) & 1);
-      // What was invalidated before this store may be cached again from what it replaces.
-      changes.set(entry, column.done, 0);
+      if (!isOwed) {
+        debts.set(entry, column.owed, 1);
+        debts.set(entry, column.oldDid, didOf(structure, before));
+        debts.set(entry, column.oldPgtt, pgttOf(structure, before));
+      }
+      if (((before[0] as number) & 1) === 1) {
+        debts.set(entry, column.change, ((words[0] as number) & 1) === 1 ? 1 : 0);
+        // What was invalidated before this store may be cached again from what it replaces.
+        debts.set(entry, column.done, 0);
+      }
     });
     trace.observe('invalidation-done', (event) => {
       for (let entry = 0; entry < facts.entryCount; entry += 1) {
-        if (changes.get(entry, column.changed) === 1) {
-          const steps = stepsFor(facts, entry, changes);
-          const next = steps[changes.get(entry, column.done)];
-          if (next !== undefined && covers(event, next, { entry, facts, did: changes.get(entry, column.oldDid) })) {
-            changes.set(entry, column.done, changes.get(entry, column.done) + 1);
+        if (debts.get(entry, column.owed) === 1) {
+          const steps = stepsFor(facts, entry, debts);
+          const done = debts.get(entry, column.done);
+          const next = steps[done];
+          if (next !== undefined && covers(event, next, { entry, facts, did: debts.get(entry, column.oldDid) })) {
+            debts.set(entry, column.done, done + 1);
+            if (done + 1 === steps.length) {
+              debts.clearRow(entry);
+            }
           }
         }
       }
     });
     trace.observe('update-end', ({ entry }) => {
-      if (changes.get(entry, column.changed) === 1) {
-        const missing = stepsFor(facts, entry, changes)[changes.get(entry, column.done)];
+      if (debts.get(entry, column.owed) === 1) {
+        const missing = stepsFor(facts, entry, debts)[debts.get(entry, column.done)];
         if (missing !== undefined) {
           report(
             `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
-              `the old DID ${changes.get(entry, column.oldDid)}`,
+              `the old DID ${debts.get(entry, column.oldDid)}`,
             'VT-d 6.5.3.3, 6.2.3.1',
           );
         }
       }
-      changes.clearRow(entry);
+      debts.clearRow(entry);
     });
   },
 };
 
-function stepsFor(facts: CheckerFacts, entry: number, changes: Table): readonly RequiredInvalidation[] {
-  const pgtt = changes.get(entry, column.oldPgtt);
+function stepsFor(facts: CheckerFacts, entry: number, debts: Table): readonly RequiredInvalidation[] {
+  const pgtt = debts.get(entry, column.oldPgtt);
   const { sequence } = requiredInvalidations({
     structure: structures[facts.structureOfEntry(entry)],
-    change: changeOf(changes, entry),
+    change: changes[debts.get(entry, column.change)] as EntryChange,
     mode: facts.mode,
     cachingMode: facts.cachingMode,
     walksSecondStage: pgtt === pasidTableType.second || pgtt === pasidTableType.nested,
@@ -82,13 +96,6 @@ function stepsFor(facts: CheckerFacts, entry: number, changes: Table): readonly 
   });
   // No device here has ATS enabled, so no device TLB can hold anything.
   return sequence.filter(({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb');
-}
-
-function changeOf(changes: Table, entry: number): EntryChange {
-  if (changes.get(entry, column.wasPresent) === 0) {
-    return 'present-set';
-  }
-  return changes.get(entry, column.present) === 0 ? 'present-cleared' : 'other-field';
 }
 
 interface Scope {

@@ -251,14 +251,12 @@ export class Barrier extends CpuOperation<void> {
   }
 }
 
-export class FlushRange extends CpuOperation<void> {
+export class FlushLine extends CpuOperation<void> {
   readonly #address: number;
-  readonly #byteCount: number;
 
-  constructor(cpu: CpuCore, address: number, byteCount: number) {
+  constructor(cpu: CpuCore, address: number) {
     super(cpu);
     this.#address = address;
-    this.#byteCount = byteCount;
   }
 
   get label(): string {
@@ -270,7 +268,7 @@ export class FlushRange extends CpuOperation<void> {
   }
 
   execute(): void {
-    this.cpu.ports.core.write({ kind: 'flush', address: this.#address, words: [this.#byteCount] });
+    this.cpu.ports.core.write({ kind: 'flush', address: this.#address, words: [] });
   }
 }
 

@@ -5,7 +5,7 @@ import {
   CompareExchange,
   CpuCore,
   type CpuPorts,
-  FlushRange,
+  FlushLine,
   Load,
   Lock,
   LockedStore,
@@ -63,9 +63,9 @@ export class Cpu {
     return new Barrier(this.#core, name);
   }
 
-  /** clflush of every line of a range, as one step: the order among lines of one range is not explored. */
-  flushRange(address: number, byteCount: number): Operation<void> {
-    return new FlushRange(this.#core, address, byteCount);
+  /** clflush of one line. */
+  flushLine(address: number): Operation<void> {
+    return new FlushLine(this.#core, address);
   }
 
   /** Stores a C compiler may emit in any order, one step each. */

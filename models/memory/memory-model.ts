@@ -1,8 +1,8 @@
-/** A write on its way to memory or to a device register, or lines to be written back: what a store buffer holds. */
+/** A write on its way to memory or to a device register, or a line to be written back: what a store buffer holds. */
 export interface Access {
   readonly kind: 'store' | 'register' | 'flush';
   readonly address: number;
-  /** 32-bit words, lowest first; for a flush one word, the number of bytes. */
+  /** 32-bit words, lowest first; none for a flush. */
   readonly words: readonly number[];
 }
 

@@ -95,11 +95,6 @@ export class PhysicalMemory {
     this.#dirtyLines.set(address >>> 6, false);
   }
 
-  /** Before a run: the line's CPU view is newer than what was written back. */
-  markDirty(address: number): void {
-    this.#dirtyLines?.set(address >>> 6, true);
-  }
-
   get dirtyLineCount(): number {
     return this.#dirtyLines?.count ?? 0;
   }
@@ -112,19 +107,8 @@ export class PhysicalMemory {
 
   /** Sets memory before the run, in both views. */
   initialise(address: number, words: ArrayLike<number>): void {
-    this.initialiseCpuView(address, words);
-    this.initialiseWalkView(address, words);
-  }
-
-  initialiseCpuView(address: number, words: ArrayLike<number>): void {
     for (let i = 0; i < words.length; i += 1) {
       this.#arena.put(this.#base + (address >>> 2) + i, words[i] as number);
-    }
-  }
-
-  /** Sets what walks see without a write-back: left-overs of whoever used the page before. */
-  initialiseWalkView(address: number, words: ArrayLike<number>): void {
-    for (let i = 0; i < words.length; i += 1) {
       this.#arena.put(this.#walkBase + (address >>> 2) + i, words[i] as number);
     }
   }

@@ -2,11 +2,11 @@ import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
-import { getField } from '../entry-layout.ts';
+import { getAddress, getField } from '../entry-layout.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import { firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
-import { secondStagePagingEntry } from './entries/second-stage-paging-entry.ts';
+import { checkFirstStagePagingEntry, firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
+import { checkSecondStagePagingEntry, secondStagePagingEntry } from './entries/second-stage-paging-entry.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkStep } from './walk-step.ts';
 
@@ -45,6 +45,8 @@ const legacyReasons: StageReasons = {
   noRead: 0x6,
 };
 const userAccessReason = 0x81;
+/** 1 GB pages; whether a unit has them is not modelled apart. */
+const maxLargePageLevel = 3;
 
 export interface PageWalkPorts {
   readonly arena: Arena;
@@ -159,11 +161,12 @@ export class PageWalk {
   #checkFirstStage(words: readonly number[]): number {
     const { fields } = firstStagePagingEntry;
     const reasons = this.#reasons;
-    if (getField(fields.present, words, 0) === 0) {
-      return -reasons.notPresent;
+    const reason = checkFirstStagePagingEntry(words, 0, this.#ports.config.capabilities);
+    if (reason !== 0) {
+      return -reason;
     }
     const large = getField(fields.pageSize, words, 0) === 1;
-    if (large && this.#level > 3) {
+    if (large && this.#level > maxLargePageLevel) {
       return -reasons.reserved;
     }
     if (getField(fields.userSupervisor, words, 0) === 0) {
@@ -176,7 +179,7 @@ export class PageWalk {
     if (getField(fields.accessed, words, 0) === 0 || (leaf && this.#write && getField(fields.dirty, words, 0) === 0)) {
       unmodelled('setting the accessed or dirty flag of a first-stage paging entry');
     }
-    return getField(fields.address, words, 0) * 4096 + (leaf ? 1 : 0);
+    return getAddress(fields.address, words, 0) + (leaf ? 1 : 0);
   }
 
   #checkSecondStage(words: readonly number[]): number {
@@ -185,15 +188,20 @@ export class PageWalk {
     const read = getField(fields.read, words, 0);
     const write = getField(fields.write, words, 0);
     if (read === 0 && write === 0) {
-      return -reasons.notPresent;
+      return -(this.#isLegacy && this.#write ? reasons.noWrite : reasons.notPresent);
     }
     const large = getField(fields.pageSize, words, 0) === 1;
-    if (large && this.#level > 3) {
+    const isReserved = checkSecondStagePagingEntry(words, 0, this.#ports.config.capabilities) !== 0;
+    if (isReserved || (large && this.#level > maxLargePageLevel)) {
       return -reasons.reserved;
     }
     if (this.#write ? write === 0 : read === 0) {
       return -(this.#write ? reasons.noWrite : reasons.noRead);
     }
-    return getField(fields.address, words, 0) * 4096 + (large || this.#level === 1 ? 1 : 0);
+    return getAddress(fields.address, words, 0) + (large || this.#level === 1 ? 1 : 0);
+  }
+
+  get #isLegacy(): boolean {
+    return this.#ports.config.mode === 'legacy';
   }
 }

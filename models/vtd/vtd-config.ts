@@ -17,6 +17,8 @@ export interface VtdTiming {
   readonly tableRead: Window;
   /** From one quantum of an entry to the next: the time in which a CPU store can tear it. */
   readonly quantumGap: Window;
+  /** From the end of one DMA of a device to its next request. */
+  readonly request: Window;
   /** From the end of a translation to the access of memory. */
   readonly access: Window;
   /** Fetch of one descriptor. */

@@ -58,8 +58,8 @@ export class Walker {
     this.#faults = ports.trace.channel('fault');
     this.#accesses = ports.trace.channel('dma');
     this.#requests = ports.trace.channel('request');
-    const { lookup, access } = ports.config.timing;
-    this.#begin = new WalkStep('a request', lookup, () => this.#beginRequest());
+    const { lookup, access, request } = ports.config.timing;
+    this.#begin = new WalkStep('a request', request, () => this.#beginRequest());
     this.#lookUpIotlb = new WalkStep('the IOTLB', lookup, () => this.#findInIotlb());
     this.#fillIotlb = new WalkStep('the IOTLB fill', lookup, (step) => this.#install(step));
     this.#fault = new WalkStep('the fault report', lookup, () => this.#reportFault());
@@ -108,6 +108,10 @@ export class Walker {
     const shape = yield* this.#shape;
     const first = { address, write, table: shape.firstTable, levels: shape.firstLevels };
     const second = { table: shape.secondTable, levels: shape.secondLevels };
+    const refused = this.#addressFault(address, shape);
+    if (refused !== 0) {
+      return -refused;
+    }
     switch (shape.pgtt) {
       case pasidTableType.first:
         return yield* this.#pageWalk.firstStage(first);
@@ -118,6 +122,25 @@ export class Walker {
       default:
         return address;
     }
+  }
+
+  /** What is wrong with the input address itself (VT-d 7.1.3 Table 30: 80h, 83h, 84h; 4h in legacy mode), or 0. */
+  #addressFault(address: number, { pgtt, firstLevels, secondLevels }: WalkShape): number {
+    const { HAW, MGAW } = this.#ports.config.capabilities;
+    switch (pgtt) {
+      case pasidTableType.first:
+      case pasidTableType.nested:
+        // IOVAs here are below 2^53, so only the lower half of the canonical range can be meant.
+        return address >= 2 ** (12 + 9 * firstLevels - 1) ? 0x80 : 0;
+      case pasidTableType.second:
+        return address >= 2 ** Math.min(MGAW, 12 + 9 * secondLevels) ? this.#tooWide(0x84) : 0;
+      default:
+        return address >= 2 ** HAW ? this.#tooWide(0x83) : 0;
+    }
+  }
+
+  #tooWide(scalableReason: number): number {
+    return this.#isScalable ? scalableReason : 0x4;
   }
 
   get #isScalable(): boolean {

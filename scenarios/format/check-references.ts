@@ -45,7 +45,7 @@ function checkStart(world: World): readonly Problem[] {
     problems.push({
       path: ['start', 'leftover'],
       part: 'key',
-      message: 'leftover contents need walks that are not coherent',
+      message: 'left-over contents matter only where walks are not coherent',
       hint: 'set platform.iommu.coherentWalks: false',
     });
   }

@@ -21,10 +21,12 @@ export interface CaseToExpand {
   readonly node: YamlMap;
   /** The matrix that holds for it: its own, or the file's. */
   readonly matrix: YamlNode | undefined;
+  /** Values of the file for variables that neither case nor matrix gives. */
+  readonly defaults: YamlNode | undefined;
 }
 
 /** One case for every combination of its matrix, the last variable changing fastest. */
-export function expandCase({ name, definition, node, matrix }: CaseToExpand): readonly ExpandedCase[] {
+export function expandCase({ name, definition, node, matrix, defaults }: CaseToExpand): readonly ExpandedCase[] {
   const own = new Map<string, YamlNode>();
   for (const { key, value } of node.entries) {
     if (!caseKeys.includes(key)) {
@@ -39,13 +41,17 @@ export function expandCase({ name, definition, node, matrix }: CaseToExpand): re
     [[]],
   );
   return combinations.map((values) => {
-    const variables = new Map(own);
+    const variables = new Map([...entriesOf(defaults), ...own]);
     for (const [i, { key }] of dimensions.entries()) {
       variables.set(key, values[i] as YamlNode);
     }
     const texts = values.map((value) => (value.kind === 'scalar' ? value.source : value.kind));
     return { name: [name, ...texts].join('.'), variables, expect: expectationFor(definition.expect, variables) };
   });
+}
+
+function entriesOf(node: YamlNode | undefined): readonly (readonly [string, YamlNode])[] {
+  return node?.kind === 'map' ? node.entries.map(({ key, value }) => [key, value] as const) : [];
 }
 
 function expectationFor(expect: Case['expect'], variables: Variables): readonly string[] | undefined {

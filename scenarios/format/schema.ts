@@ -29,6 +29,7 @@ const timing = z.strictObject({
   lookup: window.default({ minNs: 1, maxNs: 20 }).describe('One cache look-up.'),
   tableRead: window.default({ minNs: 20, maxNs: 1000 }).describe('One read of a table or page-table entry.'),
   quantumGap: window.default({ minNs: 0, maxNs: 1000 }).describe('From one quantum of an entry to the next.'),
+  request: window.default({ minNs: 1, maxNs: 1_000_000_000 }).describe('From one DMA of a device to its next request.'),
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
@@ -126,7 +127,7 @@ const start = z.strictObject({
   leftover: z
     .array(attachment)
     .default([])
-    .describe('PASID entries that memory still holds from earlier use, behind lines the CPU has zeroed in its cache.'),
+    .describe('PASID entries that the page of a new table still holds from earlier use.'),
 });
 
 const place = z
@@ -194,13 +195,22 @@ const step = z.union([
   }),
 ]);
 
+const cpu = z.int().min(0).max(15).describe('The CPU the task runs on.');
+const idleSteps = z
+  .int()
+  .min(0)
+  .max(1000)
+  .default(0)
+  .describe('The task begins after 0 to this many steps of other work, so that sampled runs begin it at any moment.');
+
 const task = z.union([
   z.strictObject({
-    cpu: z.int().min(0).max(15),
+    cpu,
+    idleSteps,
     flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
     with: z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({}),
   }),
-  z.strictObject({ cpu: z.int().min(0).max(15), steps: z.array(step).min(1) }),
+  z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
   z.strictObject({
     device: name,
     dma: z.strictObject({
@@ -262,13 +272,14 @@ export const caseSchema = z
       .describe('One case for each combination of values of these variables.'),
     runs: z.int().min(1).max(10_000_000).optional().describe('Schedules to try when the user names no number.'),
   })
-  .catchall(variable);
+  .catchall(z.unknown());
 
 /** The file's frame; the rest of it is checked by {@link worldSchema} for each case. */
 export const frameSchema = z.looseObject({
   title: z.string(),
   source: z.string().describe('Mail, commit or section of a specification.'),
   description: z.string().optional(),
+  variables: z.record(z.string(), z.unknown()).optional().describe('Values of `$variables` that cases do not give.'),
   matrix: z
     .record(z.string(), z.array(variable).min(1))
     .optional()

@@ -12,7 +12,8 @@ export function contextEntryFor(domain: Domain): Uint32Array {
     present: 1,
     translationType: domain.stage === 'pass-through' ? 2 : 0,
     secondStagePointer: domain.secondStageTable,
-    addressWidth: 2,
+    // Pass-through has to name the widest address width of the unit (VT-d 9.3), 57 bits here.
+    addressWidth: domain.stage === 'pass-through' ? 3 : 2,
     domainId: domain.did,
   });
 }

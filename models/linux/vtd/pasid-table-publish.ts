@@ -31,6 +31,11 @@ export const pasidTablePublish = defineFlow({
     const value = BigInt(table) | 1n;
     const target = [Number(value & 0xffff_ffffn), Number(value >> 32n)];
     yield* vtd.beginUpdate(address, [target]);
+    // alloc_pgtable_page() zeroes the page; only the line of this PASID's entry is read by anyone here.
+    const line = table + (pasid & 63) * 64;
+    yield* cpu.storeBlock(line, [0, 0, 0, 0, 0, 0, 0, 0]);
+    yield* cpu.storeBlock(line + 32, [0, 0, 0, 0, 0, 0, 0, 0]);
+    yield* cpu.barrier('dma_wmb');
     if (order === 'flush-first') {
       yield* vtd.flushCache(cpu, table, 4096);
     }

@@ -2,6 +2,7 @@ import { assert } from '../../../sim/assert.ts';
 import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
+import { lineBytes } from '../../memory/physical-memory.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -113,7 +114,9 @@ export class VtdDriver {
       return;
     }
     yield* cpu.barrier('mb');
-    yield* cpu.flushRange(address, byteCount);
+    for (let line = address & -lineBytes; line < address + byteCount; line += lineBytes) {
+      yield* cpu.flushLine(line);
+    }
     yield* cpu.barrier('mb');
   }
 
