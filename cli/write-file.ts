@@ -34,8 +34,8 @@ export function writeWholeFile(path: string, text: string): void {
 
 function replaceFile(path: string, text: string): void {
   const temporary = `${path}.tmp-${process.pid}`;
+  const file = openSync(temporary, 'wx');
   try {
-    const file = openSync(temporary, 'wx');
     try {
       writeFileSync(file, text);
       fsyncSync(file);

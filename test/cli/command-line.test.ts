@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../cli/exit-codes.ts';
 import { toolInfo } from '../../cli/package-info.ts';
@@ -167,4 +168,23 @@ it('schema prints a JSON Schema', async () => {
   const { exitCode, stdout } = await world.run(['schema']);
   expect(JSON.parse(stdout)).toMatchObject({ $schema: expect.stringContaining('json-schema.org'), type: 'object' });
   expect(exitCode).toBe(exitCodes.asExpected);
+});
+
+describe('any command line', () => {
+  const words = fc.constantFrom(
+    ...['--case', 'clear-first', '--seed', '0x1', '--seeds', '1', '--strategy', 'timed', '--max-events', '9', '--json'],
+    ...['--quiet', '--verbose', '--full', '--choices', 'w:0.1', 't:', '--digest', '0123456789abcdef', '--rules', '--'],
+    ...['', '-', '-x', '--seeds=-1', '--help', '--no-json', '__proto__', '\u0000', '../..', broken, world.path('none')],
+  );
+  const commands = fc.constantFrom('run', 'replay', 'list', 'check', 'schema', 'help');
+  const codes: readonly number[] = [0, 1, 2, 3, 4, 5];
+
+  it('ends with a documented code, never with an internal error', async () => {
+    const property = fc.asyncProperty(commands, fc.array(words, { maxLength: 6 }), async (command, rest) => {
+      const last = command === 'run' ? ['--seeds', '1'] : [];
+      const { exitCode, stderr } = await world.run([command, ...rest, ...last, world.race]);
+      expect(codes, `${JSON.stringify([command, ...rest])}: ${stderr}`).toContain(exitCode);
+    });
+    await fc.assert(property, { seed: 1, numRuns: 300 });
+  });
 });
