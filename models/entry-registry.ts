@@ -2,7 +2,7 @@ import type { Arena } from '../sim/arena.ts';
 import { assert } from '../sim/assert.ts';
 import { Table } from '../sim/containers.ts';
 import type { Channel } from '../sim/trace.ts';
-import { type PhysicalMemory, wordsOf } from './memory/physical-memory.ts';
+import type { PhysicalMemory } from './memory/physical-memory.ts';
 import type { Structure, SystemTrace, TraceEvent } from './trace-events.ts';
 
 /** What the registry has to know about a structure; entry layouts provide it. */
@@ -224,9 +224,12 @@ export class EntryRegistry {
     if (!this.#changed.active || !touches(tracked, address, wordCount)) {
       return;
     }
-    const words = wordsOf(this.#contents(tracked), 0, tracked.model.wordCount);
-    const { structure } = tracked.model;
     const before = this.#before;
+    const words = this.#contents(tracked);
+    if (words.every((word, i) => word === before[i])) {
+      return;
+    }
+    const { structure } = tracked.model;
     const versionBefore = this.match(tracked.id, before, 0);
     const version = this.match(tracked.id, words, 0);
     this.#changed.emit({ kind: 'entry-changed', structure, entry: tracked.id, versionBefore, version, before, words });

@@ -8,6 +8,9 @@ const RECORDING = 4;
 /** Past this many entries a forward run stops logging and is reset by one copy instead. */
 const forwardLogEntries = 1 << 16;
 
+/** Stands for "not set" in fingerprints: farther than any time of a run. */
+const unsetTime = 2 ** 60;
+
 /** Which words one step read and wrote, in order of first touch. */
 export interface Footprint {
   readonly reads: ReadonlySet<number>;
@@ -178,7 +181,8 @@ export class Arena {
     let high = this.#hashHigh;
     for (const base of this.#times) {
       const atNs = this.getTime(base);
-      const relative = atNs < 0 ? -1 : Math.max(0, atNs - nowNs);
+      // A time that is not set is no number of ns before or after the present.
+      const relative = atNs < 0 ? unsetTime : atNs - nowNs;
       const folded = (relative | 0) ^ Math.imul(Math.floor(relative / 0x1_0000_0000), 0x9e3779b1);
       low ^= mixLow(base, folded);
       high ^= mixHigh(base, folded);

@@ -78,12 +78,12 @@ export class ProcessTable {
     this.operations[id] = undefined;
     this.generators[id] = undefined;
     this.#setState(id, done);
-    this.#arena.putTime(this.#pendedAt + 2 * id, 0);
+    this.#arena.putTime(this.#pendedAt + 2 * id, -1);
   }
 
   block(id: number): void {
     this.#setState(id, blocked);
-    this.#arena.putTime(this.#pendedAt + 2 * id, 0);
+    this.#arena.putTime(this.#pendedAt + 2 * id, -1);
   }
 
   /** Pending, with the moment drawn elsewhere. */

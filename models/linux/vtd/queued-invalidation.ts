@@ -27,6 +27,8 @@ export class QueuedInvalidation {
   readonly #places: QueuedInvalidationPlaces;
   /** q_inval.free_head: protected by the lock. */
   readonly #freeHead: Cell;
+  /** The wait descriptor for each slot, made when first needed: they are constants. */
+  readonly #waits: (readonly number[] | undefined)[] = [];
 
   constructor(arena: Arena, places: QueuedInvalidationPlaces) {
     this.#places = places;
@@ -39,25 +41,33 @@ export class QueuedInvalidation {
     yield* cpu.lock(lockAddress, 'q_lock');
     const first = yield* new Note('free_head', () => this.#freeHead.get());
     const waitSlot = (first + descriptors.length) % queueSlots;
-    const wait: InvalidationDescriptor = {
-      kind: 'wait',
-      statusAddress: statusAddress + waitSlot * 4,
-      statusData: done,
-      interrupt: false,
-      fence: false,
-      pageRequestDrain: false,
-    };
     for (const [i, descriptor] of descriptors.entries()) {
       const slot = (first + i) % queueSlots;
       yield* cpu.storeBlock(ringAddress + slot * descriptorBytes, wordsOfDescriptor(descriptor));
     }
     yield* cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
-    yield* cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, wordsOfDescriptor(wait));
+    yield* cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, this.#waitDescriptor(waitSlot));
     const tail = (waitSlot + 1) % queueSlots;
     yield* new Note('free_head', () => this.#freeHead.set(tail));
     yield* cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
     yield* cpu.unlock(lockAddress);
     yield* cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
+  }
+
+  #waitDescriptor(slot: number): readonly number[] {
+    let words = this.#waits[slot];
+    if (words === undefined) {
+      words = wordsOfDescriptor({
+        kind: 'wait',
+        statusAddress: this.#places.statusAddress + slot * 4,
+        statusData: done,
+        interrupt: false,
+        fence: false,
+        pageRequestDrain: false,
+      });
+      this.#waits[slot] = words;
+    }
+    return words;
   }
 }
 
