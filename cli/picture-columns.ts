@@ -63,7 +63,7 @@ const minWidth = 12;
 function columnWidths(columns: readonly string[], cells: readonly PictureCell[]): readonly number[] {
   const needs = columns.map((column) => {
     const texts = cells.filter((cell) => cell.column === column && cell.isProse !== true).map(({ text }) => text);
-    return Math.max(minWidth, column.length, ...texts.map((text) => text.length));
+    return texts.reduce((widest, text) => Math.max(widest, text.length), Math.max(minWidth, column.length));
   });
   const widths = [...needs];
   let room = pictureWidth - gap * (columns.length - 1);

@@ -18,6 +18,8 @@ interface Focus {
   readonly entries: ReadonlySet<number>;
   /** Walks whose reads made the violation; undefined: there is none, so all walks count. */
   readonly walks: readonly Walk[] | undefined;
+  /** By the index of a cache hit: the fill it was served from, if that has to do with the entries. */
+  readonly fills: ReadonlyMap<number, number>;
   /** Steps in which a rule was broken. */
   readonly brokenSteps: ReadonlySet<number>;
   /** Index of the first store to an entry of the focus. */
@@ -82,7 +84,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'cache-filled':
       return isAboutFocus(event, focus) && isInWalk(focus, processId, index);
     case 'cache-hit':
-      return isInWalk(focus, processId, index) && fillBehind(record, index, focus.entries) !== undefined;
+      return isInWalk(focus, processId, index) && focus.fills.has(index);
     case 'entry-used':
       return isBroken && focus.entries.has(event.entry);
     case 'dma':
@@ -108,12 +110,14 @@ function findFocus(record: RunRecord, book: NameBook): Focus {
     const processId = record.records[index]?.processId ?? -1;
     storing.set(processId, { first: storing.get(processId)?.first ?? index, last: index });
   }
-  const walks = broken.flatMap((index) => walksBehind(record, index, entries));
+  const fills = fillsBehind(record, entries);
+  const walks = broken.flatMap((index) => walksBehind(record, index, fills));
   return {
     end,
     hasViolation: broken.length > 0,
     entries,
     walks: broken.length > 0 ? walks : undefined,
+    fills,
     brokenSteps,
     firstStore: stores[0] ?? -1,
     storing,
@@ -147,7 +151,7 @@ function storedEntry(event: TraceEvent, book: NameBook): number | undefined {
 }
 
 /** The walk that a record ends, and those that filled the caches it was served from. */
-function walksBehind(record: RunRecord, to: number, entries: ReadonlySet<number>): readonly Walk[] {
+function walksBehind(record: RunRecord, to: number, fills: ReadonlyMap<number, number>): readonly Walk[] {
   const walks: Walk[] = [];
   const ends = [to];
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
@@ -157,7 +161,7 @@ function walksBehind(record: RunRecord, to: number, entries: ReadonlySet<number>
     }
     walks.push(walk);
     for (let index = walk.from; index <= walk.to; index += 1) {
-      const fill = record.records[index]?.processId === walk.processId ? fillBehind(record, index, entries) : undefined;
+      const fill = record.records[index]?.processId === walk.processId ? fills.get(index) : undefined;
       if (fill !== undefined) ends.push(fill);
     }
   }
@@ -175,20 +179,25 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
   return undefined;
 }
 
-/** Where the cache entry came from that the record at `index` hit. */
-function fillBehind(record: RunRecord, index: number, entries: ReadonlySet<number>): number | undefined {
-  const hit = record.records[index]?.event;
-  if (hit?.kind !== 'cache-hit') {
-    return undefined;
-  }
-  for (let at = index - 1; at >= 0; at -= 1) {
-    const fill = record.records[at]?.event;
-    const isSame = fill?.kind === 'cache-filled' && fill.cache === hit.cache && fill.did === hit.did;
-    if (isSame && (fill.sid === hit.sid || fill.cache === 'iotlb') && fill.pasid === hit.pasid) {
-      return entriesOf(fill).some((entry) => entries.has(entry)) ? at : undefined;
+/** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */
+function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyMap<number, number> {
+  const latest = new Map<string, { readonly index: number; readonly isAbout: boolean }>();
+  const fills = new Map<number, number>();
+  for (const [index, { event }] of record.records.entries()) {
+    if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
+      continue;
     }
+    // The IOTLB has no requester among its tags.
+    const sid = event.cache === 'iotlb' ? '' : event.sid;
+    const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
+    if (event.kind === 'cache-filled') {
+      latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });
+      continue;
+    }
+    const fill = latest.get(key);
+    if (fill?.isAbout) fills.set(index, fill.index);
   }
-  return undefined;
+  return fills;
 }
 
 function isInWalk({ walks }: Focus, processId: number, index: number): boolean {

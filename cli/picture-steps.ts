@@ -5,6 +5,7 @@ import { eventText, storedText } from './event-text.ts';
 import { memoryText, type NameBook, qwordBytes, qwordsText } from './name-book.ts';
 import type { PictureAgents } from './picture-agents.ts';
 import type { PictureCell } from './picture-columns.ts';
+import { type StoreState, storeStates } from './picture-stores.ts';
 
 /** A cell of the picture, and how many events it stands for. */
 export interface PictureStep extends PictureCell {
@@ -14,8 +15,7 @@ export interface PictureStep extends PictureCell {
 /** Stores to one place with nothing of another agent between them. */
 interface StoreRun {
   readonly column: string | undefined;
-  /** `buffered`: made, but no one else can see it yet; `visible`: the moment others can; `done`: both at once. */
-  readonly state: 'done' | 'buffered' | 'visible';
+  readonly state: StoreState;
   /** undefined: not a whole number of quadwords of a small place, so it stays alone. */
   readonly place: Place | undefined;
   /** Quadwords written, in the order of the stores. */
@@ -34,11 +34,22 @@ export interface PictureSource {
   readonly agents: PictureAgents;
 }
 
+interface Shown extends PictureSource {
+  readonly states: ReadonlyMap<number, StoreState>;
+  /** Index of the violation that is told in full. */
+  readonly main: number | undefined;
+}
+
 /** The selected records as cells, in the order of time. */
 export function pictureSteps(source: PictureSource, selected: readonly number[]): readonly PictureStep[] {
+  const shown: Shown = {
+    ...source,
+    states: storeStates(source.record, selected, source.agents),
+    main: mainViolation(source, selected),
+  };
   const items: Item[] = [];
   for (const index of selected) {
-    const item = itemOf(source, selected, index);
+    const item = itemOf(shown, index);
     const last = items.at(-1);
     const joined = item !== undefined && last !== undefined ? join(last, item) : undefined;
     if (joined !== undefined) {
@@ -50,18 +61,17 @@ export function pictureSteps(source: PictureSource, selected: readonly number[])
   return items.map((item) => ('step' in item ? item.step : runStep(item.run)));
 }
 
-function itemOf(source: PictureSource, selected: readonly number[], index: number): Item | undefined {
-  const { record, book, agents } = source;
+function itemOf({ record, book, agents, states, main }: Shown, index: number): Item | undefined {
   const event = record.records[index]?.event;
   if (event === undefined) {
     return undefined;
   }
   const column = agents.columnOf(index);
   if (event.kind === 'store' || event.kind === 'store-buffered') {
-    const state = storeState(source, selected, index);
+    const state = states.get(index);
     return state === undefined ? undefined : { run: { column, state, ...storeOf(event, book), eventCount: 1 } };
   }
-  if (event.kind === 'violation' && index !== mainViolation(source, selected)) {
+  if (event.kind === 'violation' && index !== main) {
     return { step: { column, text: `< ${event.rule} >`, eventCount: 1 } };
   }
   const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
@@ -74,45 +84,6 @@ function mainViolation({ record }: PictureSource, selected: readonly number[]): 
   return selected.find((index) => {
     const item = record.records[index];
     return item?.stepNumber === last && item?.event.kind === 'violation';
-  });
-}
-
-/** undefined: nothing to show here, because issue and drain are one moment to everybody else and the other has it. */
-function storeState(source: PictureSource, selected: readonly number[], index: number): StoreRun['state'] | undefined {
-  const { record, agents } = source;
-  const isIssue = record.records[index]?.event.kind === 'store-buffered';
-  const issue = isIssue ? index : agents.issueOf(index);
-  if (issue === undefined) {
-    return 'done';
-  }
-  if (isWaitSeen(source, selected, issue)) {
-    return isIssue ? 'buffered' : 'visible';
-  }
-  if (agents.drainOf(issue) === undefined) {
-    return undefined;
-  }
-  // Program order is what a reader knows; but a store behind one that waits becomes visible after it, and says so.
-  return isIssue === isBehindWaiting(source, selected, issue) ? undefined : 'done';
-}
-
-/** Whether another agent did something while the store waited in the buffer. */
-function isWaitSeen({ agents }: PictureSource, selected: readonly number[], issue: number): boolean {
-  const drain = agents.drainOf(issue);
-  const own = agents.columnOf(issue);
-  if (drain === undefined) {
-    // The rest of an update that the picture ends in says nothing; a store that nobody saw while all waited for it does.
-    return !selected.some((other) => agents.issueOf(other) !== undefined && agents.columnOf(other) === own);
-  }
-  return selected.some((other) => issue < other && other < drain && agents.columnOf(other) !== own);
-}
-
-/** Whether an earlier store of the column is in the buffer, and the picture shows it there. */
-function isBehindWaiting(source: PictureSource, selected: readonly number[], issue: number): boolean {
-  const { agents } = source;
-  return selected.some((earlier) => {
-    const drain = agents.drainOf(earlier);
-    const isThere = earlier < issue && drain !== undefined && drain > issue;
-    return isThere && agents.columnOf(earlier) === agents.columnOf(issue) && isWaitSeen(source, selected, earlier);
   });
 }
 

@@ -34,19 +34,21 @@ function violationsAlone(record: RunRecord): readonly PictureStep[] {
 }
 
 function shorten(steps: readonly PictureStep[], order: readonly string[]): string {
-  let picture = layOutColumns(steps, order);
-  if (lineCount(picture) <= cutAbove) {
-    return picture;
+  // A step takes a line or more, so many steps need not be tried.
+  const whole = steps.length <= cutAbove ? layOutColumns(steps, order) : undefined;
+  if (whole !== undefined && (lineCount(whole) <= cutAbove || steps.length <= keptAtTop + minKeptAtEnd)) {
+    return whole;
   }
-  let atEnd = steps.length - keptAtTop - 1;
-  while (lineCount(picture) > maxLines && atEnd >= minKeptAtEnd) {
+  const most = Math.min(maxLines, steps.length - keptAtTop - 1);
+  for (let atEnd = most; ; atEnd -= 1) {
     const hidden = steps.slice(keptAtTop, steps.length - atEnd);
     const count = hidden.reduce((sum, step) => sum + step.eventCount, 0);
     const note: PictureCell = { column: undefined, text: `(${counted(count, 'event')} not shown)` };
-    picture = layOutColumns([...steps.slice(0, keptAtTop), note, ...steps.slice(-atEnd)], order);
-    atEnd -= 1;
+    const picture = layOutColumns([...steps.slice(0, keptAtTop), note, ...steps.slice(-atEnd)], order);
+    if (lineCount(picture) <= maxLines || atEnd <= minKeptAtEnd) {
+      return picture;
+    }
   }
-  return picture;
 }
 
 function lineCount(text: string): number {

@@ -270,6 +270,30 @@ describe('a picture', () => {
     expect(picture).toContain('the new\n');
   });
 
+  it('of a very long run is drawn in no time', () => {
+    const round = [
+      ['cpu', bufferQword(0)],
+      ['fetcher', request],
+      ['fetcher', readQuantum(0)],
+      ['buffer', storeQword(0)],
+    ] as const;
+    const rounds = Array.from({ length: 20_000 }, () => round);
+    const picture = drawPicture(runRecord([...rounds.flat(), ['fetcher', corrupted]]));
+    expect(picture).toMatch(/^\(\d{4,} events not shown\)$/m);
+  }, 5_000);
+
+  it('is whole when it has few steps, however long their texts', () => {
+    const wordy: TraceEvent = { kind: 'violation', rule: 'stuck', message: 'word '.repeat(1000), source: '-' };
+    const picture = drawPicture(
+      runRecord([
+        ['cpu', storeQword(0)],
+        ['fetcher', wordy],
+      ]),
+    );
+    expect(picture.match(/word/g)).toHaveLength(1000);
+    expect(picture.match(/store/g)).toHaveLength(1);
+  });
+
   it('of a run that broke nothing shows the update and what came of it', () => {
     const record = runRecord([
       ['fetcher', request],
