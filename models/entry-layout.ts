@@ -158,6 +158,12 @@ export function setField(field: Field, words: Int32Array | Uint32Array, base: nu
   if (!(Number.isInteger(value) && value >= 0 && value < 2 ** field.widthBits)) {
     throw new RangeError(`${field.name} has ${field.widthBits} bits and cannot hold ${value}`);
   }
+  if (field.firstWord === field.lastWord) {
+    const index = base + field.firstWord;
+    const mask = (0xffff_ffff >>> (32 - field.widthBits)) << field.shift;
+    words[index] = ((words[index] as number) & ~mask) | (value << field.shift);
+    return;
+  }
   let rest = value;
   for (let word = field.firstWord; word <= field.lastWord; word += 1) {
     const mask = maskWithin(field, word);

@@ -226,9 +226,6 @@ export class EntryRegistry {
     }
     const before = this.#before;
     const words = this.#contents(tracked);
-    if (words.every((word, i) => word === before[i])) {
-      return;
-    }
     const { structure } = tracked.model;
     const versionBefore = this.match(tracked.id, before, 0);
     const version = this.match(tracked.id, words, 0);

@@ -231,7 +231,8 @@ class Assembly {
       } else if ('flow' in task) {
         const flow = flows.find((candidate) => candidate.name === task.flow);
         assert(flow !== undefined, `flow ${task.flow} is known`);
-        this.#system.addTask(name, task, (cpu) => flow.start({ cpu, vtd }, withDefaults(flow, task.with)));
+        const values = withDefaults(flow, task.with);
+        this.#system.addTask(name, task, (cpu) => flow.start({ cpu, vtd }, values));
       } else {
         const places = { vtd, page: (page: string) => this.page(page) };
         const start = inlineTask(task.steps, places);

@@ -37,11 +37,11 @@ function* runStep(step: InlineStep, run: Run): Flow {
   const { cpu, places, registers } = run;
   const { vtd } = places;
   if ('store' in step) {
-    yield* storeStep(cpu, addressOf(step.store.to, places), step.store.bits, BigInt(step.store.value));
+    yield storeStep(cpu, addressOf(step.store.to, places), step.store.bits, BigInt(step.store.value));
   } else if ('load' in step) {
     registers.set(step.load.as, yield* cpu.load64(addressOf(step.load.from, places)));
   } else if ('fence' in step) {
-    yield* cpu.barrier(step.fence);
+    yield cpu.barrier(step.fence);
   } else if ('flush' in step) {
     yield* vtd.flushCache(cpu, addressOf(step.flush, places), 64);
   } else if ('submit' in step) {
@@ -51,19 +51,19 @@ function* runStep(step: InlineStep, run: Run): Flow {
     );
   } else if ('wait' in step) {
     const { for: place, value } = step.wait;
-    yield* cpu.waitForWord(addressOf(place, places), value, `${place} to become ${value}`);
+    yield cpu.waitForWord(addressOf(place, places), value, `${place} to become ${value}`);
   } else if ('lock' in step) {
-    yield* cpu.lock(addressOf(step.lock, places), step.lock);
+    yield cpu.lock(addressOf(step.lock, places), step.lock);
   } else if ('unlock' in step) {
-    yield* cpu.unlock(addressOf(step.unlock, places));
+    yield cpu.unlock(addressOf(step.unlock, places));
   } else if ('begin' in step) {
     const { entry, targets, hitless } = step.begin;
     const address = addressOf(entry, places);
     const words = targets.map((target) => targetWords(target, address, vtd));
-    yield* vtd.beginUpdate(address, words, hitless);
+    yield vtd.beginUpdate(address, words, hitless);
   } else if ('end' in step) {
     const address = addressOf(step.end.entry, places);
-    yield* vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
+    yield vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
   } else if ('if' in step) {
     const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.do : step.else;
     yield* runSteps(taken, run);
@@ -78,7 +78,7 @@ function* runStep(step: InlineStep, run: Run): Flow {
       if (registers.get(value) === BigInt(equals)) {
         return;
       }
-      yield* new Retry(`repeat until ${value} is ${equals}`);
+      yield new Retry(`repeat until ${value} is ${equals}`);
     }
   }
 }

@@ -169,7 +169,9 @@ export class Kernel implements StepContext {
 
   #pend(id: number, operation: Operation): void {
     this.#processes.operations[id] = operation;
-    if (operation.guarded) {
+    const { guarded } = operation;
+    this.#processes.isGuarded[id] = guarded ? 1 : 0;
+    if (guarded) {
       this.#guardedCount += 1;
       if (!operation.ready()) {
         this.#processes.block(id);
@@ -197,7 +199,7 @@ export class Kernel implements StepContext {
   #step(id: number, operation: Operation): void {
     this.stepNumber += 1;
     this.processId = id;
-    if (operation.guarded) {
+    if (this.#processes.isGuarded[id] === 1) {
       this.#guardedCount -= 1;
     }
     const result = operation.execute(this);
@@ -210,7 +212,7 @@ export class Kernel implements StepContext {
   /** Returns the name of the limit reached, or ''. */
   #runByDrawnTimes(): string {
     const timers = this.#timers;
-    const { operations } = this.#processes;
+    const { operations, isGuarded } = this.#processes;
     this.#wakeBlocked();
     while (!this.#stopping && (this.#unfinishedTasks > 0 || this.#requiredTimers > 0) && timers.size > 0) {
       const id = timers.take();
@@ -222,7 +224,7 @@ export class Kernel implements StepContext {
       }
       this.#moveClock(atNs);
       const operation = operations[id] as Operation;
-      if (operation.guarded && !operation.ready()) {
+      if (isGuarded[id] === 1 && !operation.ready()) {
         this.#processes.block(id);
         continue;
       }
@@ -235,11 +237,13 @@ export class Kernel implements StepContext {
   }
 
   #wakeBlocked(): void {
-    const { operations, isPending } = this.#processes;
+    const { operations, isGuarded, isPending } = this.#processes;
     for (let id = 0; id < operations.length; id += 1) {
-      const operation = operations[id];
-      if (operation?.guarded === true && isPending[id] === 0 && operation.ready()) {
-        this.#wake(id, operation);
+      if (isGuarded[id] === 1 && isPending[id] === 0) {
+        const operation = operations[id] as Operation;
+        if (operation.ready()) {
+          this.#wake(id, operation);
+        }
       }
     }
   }
@@ -271,13 +275,13 @@ export class Kernel implements StepContext {
    */
   #collectEligible(): number {
     const { candidates } = this.#point;
-    const { operations, isOptional, earliestNs, latestNs } = this.#processes;
+    const { operations, isGuarded, isOptional, earliestNs, latestNs } = this.#processes;
     let leastLatestNs = Number.POSITIVE_INFINITY;
     let count = 0;
     let required = this.#unfinishedTasks > 0;
     for (let id = 0; id < operations.length; id += 1) {
       const operation = operations[id];
-      if (operation === undefined || (operation.guarded && !this.#guardHolds(id, operation))) {
+      if (operation === undefined || (isGuarded[id] === 1 && !this.#guardHolds(id, operation))) {
         continue;
       }
       if (isOptional[id] === 0) {

@@ -24,12 +24,17 @@ export abstract class Operation<T = unknown> implements Iterator<Operation, T, u
   minNs = 0;
   /** Latest moment, relative to when the process asked; Infinity is allowed. */
   maxNs = 0;
-  /** Executes at once, as part of the step before it: for ghost state and notes, never for anything shared. */
-  readonly immediate: boolean = false;
-  /** Whether {@link ready} has to be asked. */
-  readonly guarded: boolean = false;
-
   #asked = false;
+
+  /** Executes at once, as part of the step before it: for ghost state and notes, never for anything shared. */
+  get immediate(): boolean {
+    return false;
+  }
+
+  /** Whether {@link ready} has to be asked. */
+  get guarded(): boolean {
+    return false;
+  }
 
   /** What is waited for and done, for choice points and `stuck` reports. */
   abstract readonly label: string;
@@ -73,7 +78,10 @@ export class Delay extends Operation<void> {
 
 /** A free choice as part of the step before it: one of `count` alternatives. */
 export class Choose extends Operation<number> {
-  override readonly immediate = true;
+  override get immediate(): boolean {
+    return true;
+  }
+
   readonly label: string;
   readonly #count: number;
 
@@ -90,7 +98,10 @@ export class Choose extends Operation<number> {
 
 /** Blocks until a condition on arena words holds. */
 export class WaitUntil extends Operation<void> {
-  override readonly guarded = true;
+  override get guarded(): boolean {
+    return true;
+  }
+
   readonly label: string;
   readonly #condition: () => boolean;
 
@@ -111,7 +122,10 @@ export class WaitUntil extends Operation<void> {
 
 /** The back edge of a loop that tries again; see the rule `livelock`. */
 export class Retry extends Operation<void> {
-  override readonly immediate = true;
+  override get immediate(): boolean {
+    return true;
+  }
+
   readonly label: string;
 
   constructor(loop: string) {
@@ -126,7 +140,10 @@ export class Retry extends Operation<void> {
 
 /** Runs `note` as part of the step before it: declarations of a flow to the checkers. */
 export class Note<T = void> extends Operation<T> {
-  override readonly immediate = true;
+  override get immediate(): boolean {
+    return true;
+  }
+
   readonly label: string;
   readonly #note: (context: StepContext) => T;
 

@@ -34,6 +34,8 @@ export class ProcessTable {
   latestNs = new Float64Array(0);
   /** Whether each process is pending: what the arena's state words say, at hand. */
   isPending = new Uint8Array(0);
+  /** Whether the operation of each process has a guard. */
+  isGuarded = new Uint8Array(0);
   /** Names of the random streams that draw moments, one a process. */
   delayNames: readonly string[] = [];
 
@@ -72,10 +74,12 @@ export class ProcessTable {
     this.earliestNs = new Float64Array(count);
     this.latestNs = new Float64Array(count);
     this.isPending = new Uint8Array(count);
+    this.isGuarded = new Uint8Array(count);
   }
 
   finish(id: number): void {
     this.operations[id] = undefined;
+    this.isGuarded[id] = 0;
     this.generators[id] = undefined;
     this.#setState(id, done);
     this.#arena.putTime(this.#pendedAt + 2 * id, -1);

@@ -41,7 +41,10 @@ export class CacheEviction {
 
 class Evict extends Operation<void> {
   readonly label = 'a dirty line to evict';
-  override readonly guarded = true;
+  override get guarded(): boolean {
+    return true;
+  }
+
   override maxNs = Number.POSITIVE_INFINITY;
   readonly #eviction: CacheEviction;
 

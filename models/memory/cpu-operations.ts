@@ -1,5 +1,6 @@
 import { Operation, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import { valueOfWords, wordsOfValue } from '../qword.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { type BarrierName, barrierTable } from './barriers.ts';
 import type { Core, MemoryModelName } from './memory-model.ts';
@@ -52,7 +53,6 @@ export class CpuCore {
 
 abstract class CpuOperation<T> extends Operation<T> {
   protected readonly cpu: CpuCore;
-  override readonly guarded: boolean = true;
 
   constructor(cpu: CpuCore) {
     super();
@@ -60,20 +60,21 @@ abstract class CpuOperation<T> extends Operation<T> {
     this.minNs = cpu.ports.timing.stepNs;
     this.maxNs = cpu.ports.timing.preemptMaxNs;
   }
+
+  override get guarded(): boolean {
+    return true;
+  }
 }
 
 export class Store extends CpuOperation<void> {
   readonly #kind: 'store' | 'register';
   readonly #address: number;
   readonly #words: readonly number[];
-  override readonly guarded: boolean;
-
   constructor(cpu: CpuCore, store: PlainStore, kind: 'store' | 'register' = 'store') {
     super(cpu);
     this.#kind = kind;
     this.#address = store.address;
-    this.#words = toWords(store.value, store.widthBits);
-    this.guarded = cpu.ports.memoryModel !== 'sc';
+    this.#words = wordsOfValue(store.value, store.widthBits);
   }
 
   get label(): string {
@@ -132,7 +133,7 @@ export class StoreOneOf extends CpuOperation<number> {
     }
     const picked = free[context.choose('compiler', free.length)] as number;
     const store = this.#stores[picked] as PlainStore;
-    this.cpu.write('store', store.address, toWords(store.value, store.widthBits));
+    this.cpu.write('store', store.address, wordsOfValue(store.value, store.widthBits));
     return picked;
   }
 }
@@ -144,7 +145,7 @@ export class LockedStore extends CpuOperation<void> {
   constructor(cpu: CpuCore, store: PlainStore) {
     super(cpu);
     this.#address = store.address;
-    this.#words = toWords(store.value, store.widthBits);
+    this.#words = wordsOfValue(store.value, store.widthBits);
   }
 
   get label(): string {
@@ -163,13 +164,10 @@ export class LockedStore extends CpuOperation<void> {
 export class Load extends CpuOperation<bigint> {
   readonly #address: number;
   readonly #wordCount: number;
-  override readonly guarded: boolean;
-
   constructor(cpu: CpuCore, address: number, widthBits: Width) {
     super(cpu);
     this.#address = address;
     this.#wordCount = widthBits / 32;
-    this.guarded = cpu.ports.memoryModel !== 'sc';
   }
 
   get label(): string {
@@ -185,7 +183,7 @@ export class Load extends CpuOperation<bigint> {
     if (this.cpu.loads.active) {
       this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
     }
-    return fromWords(words);
+    return valueOfWords(words);
   }
 }
 
@@ -210,12 +208,12 @@ export class CompareExchange extends CpuOperation<bigint> {
   execute(): bigint {
     const { widthBits, expected, desired } = this.#exchange;
     const words = readWords(this.cpu.ports.core, this.#address, widthBits / 32);
-    const old = fromWords(words);
+    const old = valueOfWords(words);
     if (this.cpu.loads.active) {
       this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
     }
     if (old === expected) {
-      this.cpu.ports.writeLocked(this.#address, toWords(desired, widthBits));
+      this.cpu.ports.writeLocked(this.#address, wordsOfValue(desired, widthBits));
     }
     return old;
   }
@@ -224,16 +222,15 @@ export class CompareExchange extends CpuOperation<bigint> {
 export class Barrier extends CpuOperation<void> {
   readonly #name: BarrierName;
   readonly #drains: boolean;
-  override readonly immediate: boolean;
-  override readonly guarded: boolean;
-
   constructor(cpu: CpuCore, name: BarrierName) {
     super(cpu);
     this.#name = name;
     this.#drains = barrierTable[name][cpu.ports.memoryModel].drains;
-    // A barrier that waits for nothing is not seen on any bus: no step of its own.
-    this.immediate = !this.#drains;
-    this.guarded = this.#drains;
+  }
+
+  /** A barrier that waits for nothing is not seen on any bus: no step of its own. */
+  override get immediate(): boolean {
+    return !this.#drains;
   }
 
   get label(): string {
@@ -321,20 +318,4 @@ function readWords(core: Core, address: number, wordCount: number): readonly num
     words.push(core.readWord(address + i * 4) >>> 0);
   }
   return words;
-}
-
-function toWords(value: bigint, widthBits: Width): readonly number[] {
-  const words = [Number(value & 0xffff_ffffn)];
-  for (let shift = 32; shift < widthBits; shift += 32) {
-    words.push(Number((value >> BigInt(shift)) & 0xffff_ffffn));
-  }
-  return words;
-}
-
-function fromWords(words: readonly number[]): bigint {
-  let value = 0n;
-  for (let i = words.length - 1; i >= 0; i -= 1) {
-    value = (value << 32n) | BigInt(words[i] as number);
-  }
-  return value;
 }

@@ -59,7 +59,7 @@ export class PhysicalMemory {
 
   /** Makes a CPU store of `wordCount` words visible to all CPUs at once (and to walks, if they are coherent). */
   write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): void {
-    const watched = this.#watchedLines[address >>> 6] === 1;
+    const watched = this.#watchedLines[address >>> 6] === 1 && this.#changes(address, words, wordsBase, wordCount);
     if (watched) {
       this.#notify(address, wordCount, 'before');
     }
@@ -113,12 +113,21 @@ export class PhysicalMemory {
     }
   }
 
-  /** Calls the watchers around every store that touches the range. */
+  /** Calls the watchers around every store that changes something in a line of the range. */
   watch(address: number, byteCount: number, before: StoreWatcher, after: StoreWatcher): void {
     const firstLine = address >>> 6;
     const lineCount = ((address + byteCount - 1) >>> 6) - firstLine + 1;
     this.#watchedLines.fill(1, firstLine, firstLine + lineCount);
     this.#watchers.push({ before, after, firstLine, lineCount });
+  }
+
+  #changes(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): boolean {
+    for (let i = 0; i < wordCount; i += 1) {
+      if ((this.read(address + i * 4) ^ (words[wordsBase + i] as number)) !== 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   #notify(address: number, wordCount: number, when: 'before' | 'after'): void {

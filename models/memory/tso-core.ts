@@ -99,7 +99,10 @@ export class TsoCore implements Core {
 
 class Drain extends Operation<void> {
   readonly label = 'store buffer drains';
-  override readonly guarded = true;
+  override get guarded(): boolean {
+    return true;
+  }
+
   readonly #core: TsoCore;
 
   constructor(core: TsoCore, maxNs: number) {

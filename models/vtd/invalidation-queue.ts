@@ -291,7 +291,10 @@ export class InvalidationQueue {
 }
 
 class QueueStep extends Operation<void> {
-  override readonly guarded = true;
+  override get guarded(): boolean {
+    return true;
+  }
+
   readonly label: string;
   readonly #ready: () => boolean;
   readonly #work: (context: StepContext) => void;

@@ -1,8 +1,8 @@
 import type { Flow } from '../../../sim/operation.ts';
 import type { PlainStore } from '../../memory/cpu-operations.ts';
+import { qwordsOf } from '../../qword.ts';
 import { encodeContextEntry } from '../../vtd/entries/context-entry.ts';
 import { defineFlow } from '../flow-definition.ts';
-import { qwordsOf } from './pasid-encoding.ts';
 import { iotlbDomainInvalidation } from './pasid-flush.ts';
 import type { Domain } from './vtd-driver.ts';
 
@@ -45,20 +45,20 @@ export const contextSetup = defineFlow({
       { address: address + 8, widthBits: 64, value: high },
       { address, widthBits: 64, value: low & ~1n },
     ];
-    yield* vtd.lock(cpu);
-    yield* vtd.beginUpdate(address, [target]);
+    yield vtd.lock(cpu);
+    yield vtd.beginUpdate(address, [target]);
     if (order === 'no-barrier') {
       yield* cpu.plainStores([...fields, { address, widthBits: 64, value: low }]);
     } else {
       for (const field of fields) {
-        yield* cpu.store64(field.address, field.value);
+        yield cpu.store64(field.address, field.value);
       }
-      yield* cpu.barrier('dma_wmb');
-      yield* cpu.store64(address, low);
+      yield cpu.barrier('dma_wmb');
+      yield cpu.store64(address, low);
     }
     yield* vtd.flushCache(cpu, address, 16);
-    yield* vtd.unlock(cpu);
-    yield* vtd.endUpdate(address, target);
+    yield vtd.unlock(cpu);
+    yield vtd.endUpdate(address, target);
   },
 });
 
@@ -85,8 +85,8 @@ export const contextClear = defineFlow({
     const { contextEntryAddress: address, sid } = vtd.device(device);
     const domain = vtd.domain(domainName);
     const zero = new Uint32Array(4);
-    yield* vtd.lock(cpu);
-    yield* vtd.beginUpdate(address, [zero]);
+    yield vtd.lock(cpu);
+    yield vtd.beginUpdate(address, [zero]);
     if (order === 'clear-first') {
       yield* cpu.plainStores([
         { address, widthBits: 64, value: 0n },
@@ -94,19 +94,19 @@ export const contextClear = defineFlow({
       ]);
     } else {
       const low = yield* cpu.load64(address);
-      yield* cpu.store64(address, low & ~1n);
-      yield* cpu.barrier('dma_wmb');
+      yield cpu.store64(address, low & ~1n);
+      yield cpu.barrier('dma_wmb');
     }
     yield* vtd.flushCache(cpu, address, 16);
-    yield* vtd.unlock(cpu);
+    yield vtd.unlock(cpu);
     yield* vtd.queue.submitSync(cpu, [
       { kind: 'context', granularity: 'device', did: domain.did, sid, functionMask: 0 },
     ]);
     yield* vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
-    yield* vtd.endUpdate(address, zero);
+    yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
-      yield* cpu.store64(address, 0n);
-      yield* cpu.store64(address + 8, 0n);
+      yield cpu.store64(address, 0n);
+      yield cpu.store64(address + 8, 0n);
       yield* vtd.flushCache(cpu, address, 16);
     }
   },

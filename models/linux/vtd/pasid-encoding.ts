@@ -31,11 +31,3 @@ export function pasidEntryFor(domain: Domain): Uint32Array {
       return encodePasidEntry({ ...common, pgtt: pasidTableType.passThrough, addressWidth: 2 });
   }
 }
-
-export function qwordsOf(words: ArrayLike<number>): readonly bigint[] {
-  const qwords: bigint[] = [];
-  for (let i = 0; i < words.length; i += 2) {
-    qwords.push((BigInt((words[i + 1] as number) >>> 0) << 32n) | BigInt((words[i] as number) >>> 0));
-  }
-  return qwords;
-}

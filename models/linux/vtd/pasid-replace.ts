@@ -1,6 +1,7 @@
 import type { Flow } from '../../../sim/operation.ts';
+import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
-import { pasidEntryFor, qwordsOf } from './pasid-encoding.ts';
+import { pasidEntryFor } from './pasid-encoding.ts';
 import { flushPasidEntry, pasidCacheInvalidation } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 
@@ -42,44 +43,44 @@ export const pasidReplace = defineFlow({
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
     const old = { address, pasid, domain: oldDomain, flush: 'full' } as const;
 
-    yield* vtd.lock(cpu);
-    yield* vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
+    yield vtd.lock(cpu);
+    yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
     switch (order) {
       case 'struct-copy':
         yield* cpu.plainStores(qwords.map((value, i) => ({ address: address + i * 8, widthBits: 64 as const, value })));
         break;
       case 'qwords':
         for (const [i, qword] of qwords.entries()) {
-          yield* cpu.store64(address + i * 8, qword);
+          yield cpu.store64(address + i * 8, qword);
         }
         break;
       case 'teardown-setup': {
         const q0 = yield* cpu.load64(address);
-        yield* cpu.store64(address, q0 & ~1n);
-        yield* cpu.barrier('dma_wmb');
-        yield* vtd.unlock(cpu);
+        yield cpu.store64(address, q0 & ~1n);
+        yield cpu.barrier('dma_wmb');
+        yield vtd.unlock(cpu);
         yield* flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
-        yield* vtd.lock(cpu);
+        yield vtd.lock(cpu);
         yield* writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
-        yield* vtd.unlock(cpu);
-        yield* vtd.endUpdate(address, target);
+        yield vtd.unlock(cpu);
+        yield vtd.endUpdate(address, target);
         return;
       }
       case 'whole-low':
-        yield* store128(0);
+        yield store128(0);
         break;
       default: {
         const [first, second] = order === 'low-high' ? [0, 1] : [1, 0];
-        yield* store128(first as number);
+        yield store128(first as number);
         if (sync) {
           yield* vtd.flushCache(cpu, address, 64);
           yield* vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDomain.did, pasid)]);
         }
-        yield* store128(second as number);
+        yield store128(second as number);
       }
     }
-    yield* vtd.unlock(cpu);
+    yield vtd.unlock(cpu);
     yield* flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
-    yield* vtd.endUpdate(address, target);
+    yield vtd.endUpdate(address, target);
   },
 });

@@ -1,8 +1,9 @@
 import type { Flow } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import type { PlainStore } from '../../memory/cpu-operations.ts';
+import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
-import { pasidEntryFor, qwordsOf } from './pasid-encoding.ts';
+import { pasidEntryFor } from './pasid-encoding.ts';
 import { pasidCacheInvalidation } from './pasid-flush.ts';
 import type { Domain, Stage, VtdDriver } from './vtd-driver.ts';
 
@@ -37,14 +38,14 @@ export function* writePasidEntry(vtd: VtdDriver, cpu: Cpu, { address, pasid, dom
     return;
   }
   for (const field of fields) {
-    yield* cpu.store64(field.address, field.value);
+    yield cpu.store64(field.address, field.value);
   }
   if (order === 'sync-before-present') {
     yield* vtd.flushCache(cpu, address, 64);
     yield* vtd.queue.submitSync(cpu, [pasidCacheInvalidation(domain.did, pasid)]);
   }
-  yield* cpu.barrier('dma_wmb');
-  yield* cpu.store64(address, setPresent.value);
+  yield cpu.barrier('dma_wmb');
+  yield cpu.store64(address, setPresent.value);
 }
 
 /*  CPU                               IOMMU fetcher
@@ -76,12 +77,12 @@ export const pasidSetup = defineFlow({
     const address = vtd.pasidEntryAddress(device, pasid);
     const domain = vtd.domain(domainName);
     const target = pasidEntryFor(domain);
-    yield* vtd.lock(cpu);
-    yield* vtd.beginUpdate(address, [target]);
+    yield vtd.lock(cpu);
+    yield vtd.beginUpdate(address, [target]);
     yield* writePasidEntry(vtd, cpu, { address, pasid, domain, order });
-    yield* vtd.unlock(cpu);
+    yield vtd.unlock(cpu);
     yield* vtd.flushCache(cpu, address, 64);
     // P 0->1 with CM=0 needs no invalidation (VT-d 6.5.3.3).
-    yield* vtd.endUpdate(address, target);
+    yield vtd.endUpdate(address, target);
   },
 });

@@ -30,12 +30,12 @@ export const pasidTablePublish = defineFlow({
     const address = vtd.device(device).pasidDirectoryAddress + (pasid >>> 6) * 8;
     const value = BigInt(table) | 1n;
     const target = [Number(value & 0xffff_ffffn), Number(value >> 32n)];
-    yield* vtd.beginUpdate(address, [target]);
+    yield vtd.beginUpdate(address, [target]);
     // alloc_pgtable_page() zeroes the page; only the line of this PASID's entry is read by anyone here.
     const line = table + (pasid & 63) * 64;
-    yield* cpu.storeBlock(line, [0, 0, 0, 0, 0, 0, 0, 0]);
-    yield* cpu.storeBlock(line + 32, [0, 0, 0, 0, 0, 0, 0, 0]);
-    yield* cpu.barrier('dma_wmb');
+    yield cpu.storeBlock(line, [0, 0, 0, 0, 0, 0, 0, 0]);
+    yield cpu.storeBlock(line + 32, [0, 0, 0, 0, 0, 0, 0, 0]);
+    yield cpu.barrier('dma_wmb');
     if (order === 'flush-first') {
       yield* vtd.flushCache(cpu, table, 4096);
     }
@@ -44,6 +44,6 @@ export const pasidTablePublish = defineFlow({
       yield* vtd.flushCache(cpu, table, 4096);
     }
     yield* vtd.flushCache(cpu, address, 8);
-    yield* vtd.endUpdate(address, target);
+    yield vtd.endUpdate(address, target);
   },
 });

@@ -1,6 +1,6 @@
 import type { Flow } from '../../../sim/operation.ts';
+import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
-import { qwordsOf } from './pasid-encoding.ts';
 import { flushPasidEntry, pasidFlushes } from './pasid-flush.ts';
 
 const present = 1n;
@@ -38,12 +38,12 @@ export const pasidTeardown = defineFlow({
     const zero = new Uint32Array(16);
     const entry = { address, pasid, domain, row: 'teardown', flush } as const;
 
-    yield* vtd.lock(cpu);
-    yield* vtd.beginUpdate(address, [zero]);
+    yield vtd.lock(cpu);
+    yield vtd.beginUpdate(address, [zero]);
     switch (order) {
       case 'clear-first':
         for (const [i, qword] of qwordsOf(zero).entries()) {
-          yield* cpu.store64(address + i * 8, qword);
+          yield cpu.store64(address + i * 8, qword);
         }
         break;
       case 'clear-reordered':
@@ -54,18 +54,18 @@ export const pasidTeardown = defineFlow({
       case 'present-bit-first': {
         // P is cleared first and alone: no new fetch may start, yet one that has begun may still use the rest.
         const q0 = yield* cpu.load64(address);
-        yield* cpu.store64(address, q0 & ~present);
-        yield* cpu.barrier('dma_wmb');
+        yield cpu.store64(address, q0 & ~present);
+        yield cpu.barrier('dma_wmb');
         break;
       }
     }
-    yield* vtd.unlock(cpu);
+    yield vtd.unlock(cpu);
     yield* flushPasidEntry(vtd, cpu, entry);
-    yield* vtd.endUpdate(address, zero);
+    yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
       // The entry belongs to software now.
       for (const [i, qword] of qwordsOf(zero).entries()) {
-        yield* cpu.store64(address + i * 8, qword);
+        yield cpu.store64(address + i * 8, qword);
       }
       if (flush !== 'no-clflush') {
         yield* vtd.flushCache(cpu, address, 64);

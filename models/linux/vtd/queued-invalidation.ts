@@ -38,20 +38,20 @@ export class QueuedInvalidation {
   /** Submits descriptors (or their eight words as they are) and one wait; returns when the wait is complete. */
   *submitSync(cpu: Cpu, descriptors: readonly (InvalidationDescriptor | readonly number[])[]): Flow {
     const { ringAddress, statusAddress, lockAddress, tailRegister } = this.#places;
-    yield* cpu.lock(lockAddress, 'q_lock');
+    yield cpu.lock(lockAddress, 'q_lock');
     const first = yield* new Note('free_head', () => this.#freeHead.get());
     const waitSlot = (first + descriptors.length) % queueSlots;
     for (const [i, descriptor] of descriptors.entries()) {
       const slot = (first + i) % queueSlots;
-      yield* cpu.storeBlock(ringAddress + slot * descriptorBytes, wordsOfDescriptor(descriptor));
+      yield cpu.storeBlock(ringAddress + slot * descriptorBytes, wordsOfDescriptor(descriptor));
     }
-    yield* cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
-    yield* cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, this.#waitDescriptor(waitSlot));
+    yield cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
+    yield cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, this.#waitDescriptor(waitSlot));
     const tail = (waitSlot + 1) % queueSlots;
-    yield* new Note('free_head', () => this.#freeHead.set(tail));
-    yield* cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
-    yield* cpu.unlock(lockAddress);
-    yield* cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
+    yield new Note('free_head', () => this.#freeHead.set(tail));
+    yield cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
+    yield cpu.unlock(lockAddress);
+    yield cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
   }
 
   #waitDescriptor(slot: number): readonly number[] {

@@ -23,13 +23,13 @@ export const rootSetup = defineFlow({
     const { rootEntryAddress: address, contextEntryAddress } = vtd.device(device);
     const value = BigInt(contextEntryAddress - (contextEntryAddress % 4096)) | 1n;
     const target = [Number(value & 0xffff_ffffn), Number(value >> 32n), 0, 0].slice(0, vtd.entryWords(address));
-    yield* vtd.beginUpdate(address, [target]);
+    yield vtd.beginUpdate(address, [target]);
     if (order === 'two-stores') {
-      yield* cpu.store64(address, 1n);
+      yield cpu.store64(address, 1n);
     }
-    yield* cpu.store64(address, value);
+    yield cpu.store64(address, value);
     yield* vtd.flushCache(cpu, address, 16);
-    yield* vtd.endUpdate(address, target);
+    yield vtd.endUpdate(address, target);
   },
 });
 
@@ -55,11 +55,11 @@ export const rootClear = defineFlow({
   *start({ cpu, vtd }, { device, order }): Flow {
     const { rootEntryAddress: address } = vtd.device(device);
     const zero = new Uint32Array(vtd.entryWords(address));
-    yield* vtd.beginUpdate(address, [zero]);
+    yield vtd.beginUpdate(address, [zero]);
     if (order === 'two-stores') {
-      yield* cpu.store64(address, 1n);
+      yield cpu.store64(address, 1n);
     }
-    yield* cpu.store64(address, 0n);
+    yield cpu.store64(address, 0n);
     yield* vtd.flushCache(cpu, address, 16);
     yield* vtd.queue.submitSync(cpu, [
       { kind: 'context', granularity: 'global', did: 0, sid: 0, functionMask: 0 },
@@ -75,6 +75,6 @@ export const rootClear = defineFlow({
         drainWrites: true,
       },
     ]);
-    yield* vtd.endUpdate(address, zero);
+    yield vtd.endUpdate(address, zero);
   },
 });

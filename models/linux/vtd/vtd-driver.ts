@@ -113,11 +113,11 @@ export class VtdDriver {
     if (this.#ports.coherentWalks) {
       return;
     }
-    yield* cpu.barrier('mb');
+    yield cpu.barrier('mb');
     for (let line = address & -lineBytes; line < address + byteCount; line += lineBytes) {
-      yield* cpu.flushLine(line);
+      yield cpu.flushLine(line);
     }
-    yield* cpu.barrier('mb');
+    yield cpu.barrier('mb');
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */
