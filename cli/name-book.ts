@@ -1,6 +1,6 @@
-import { provenanceEntry } from '../models/entry-registry.ts';
 import type { Place } from '../models/system.ts';
 import type { Structure, TraceEvent } from '../models/trace-events.ts';
+import { provenanceEntry } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
 import { unreachable } from '../sim/assert.ts';
 import { entryByteCount } from './entry-text.ts';

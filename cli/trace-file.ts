@@ -1,6 +1,7 @@
 import type { TraceEvent } from '../models/trace-events.ts';
 import { traceEventFields } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
+import { generatorName } from '../sim/random.ts';
 import type { TraceRecord } from '../sim/trace.ts';
 import type { ToolInfo } from './package-info.ts';
 
@@ -27,6 +28,7 @@ export function traceText({ record, sha256 }: TracedRun, tool: ToolInfo): string
     case: record.case,
     seed,
     strategy,
+    prng: generatorName,
   };
   const events = records.map((each, i) => eventLine(each, i, record.agents[each.processId]?.process ?? null));
   const tail = { k: 'tail', count: records.length, end, digest };

@@ -23,20 +23,6 @@ interface TrackedEntry {
 
 const maxVersions = 15;
 const state = { versions: 0, legal: 1 } as const;
-const provenanceShift = 256;
-
-/** The provenance of a translation names an entry and the declared configuration it was read as. */
-export function provenanceOf(entry: number, version: number): number {
-  return entry * provenanceShift + version;
-}
-
-export function provenanceEntry(provenance: number): number {
-  return Math.floor(provenance / provenanceShift);
-}
-
-export function provenanceVersion(provenance: number): number {
-  return provenance % provenanceShift;
-}
 
 /**
  * The table entries that software owns and hardware reads, and which configurations software has declared for each. A

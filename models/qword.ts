@@ -8,7 +8,7 @@ const low = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
 const high = 1 - low;
 
 /** The 64-bit value of two words. */
-export function toQword(lowWord: number, highWord: number): bigint {
+function toQword(lowWord: number, highWord: number): bigint {
   halves[low] = lowWord;
   halves[high] = highWord;
   return qword[0] as bigint;

@@ -17,8 +17,8 @@ export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb';
 /**
  * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
  * byte addresses; `words` are 32-bit words, lowest first; `entry` is an id of the entry registry or -1; a `version` is
- * the number of a declared configuration of an entry, 0 when it equals none; `provenance` lists
- * `entry * 256 + version` of every entry a translation was built from.
+ * the number of a declared configuration of an entry, 0 when it equals none; `provenance` lists the entries a
+ * translation was built from, see {@link provenanceOf}.
  */
 export type TraceEvent =
   | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
@@ -137,6 +137,21 @@ export type TraceEvent =
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
+
+const versionsPerEntry = 256;
+
+/** One entry that a translation was built from, and the declared configuration it was read as. */
+export function provenanceOf(entry: number, version: number): number {
+  return entry * versionsPerEntry + version;
+}
+
+export function provenanceEntry(provenance: number): number {
+  return Math.floor(provenance / versionsPerEntry);
+}
+
+export function provenanceVersion(provenance: number): number {
+  return provenance % versionsPerEntry;
+}
 
 export type SystemTrace = Trace<TraceEvent>;
 

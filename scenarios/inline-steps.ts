@@ -95,7 +95,7 @@ function storeStep(cpu: Cpu, address: number, bits: 32 | 64 | 128, value: bigint
 }
 
 /** Address of `device.pasid[1].q0`, `device.context`, `page.q3`, … */
-export function addressOf(place: string, { vtd, page }: InlinePlaces): number {
+function addressOf(place: string, { vtd, page }: InlinePlaces): number {
   const match = /^([a-z][a-z0-9-]*)(?:\.(root|context|directory|pasid)(?:\[([0-9]+)\])?)?(?:\.q([0-7]))?$/.exec(place);
   assert(match !== null, `place ${place} is well formed`);
   const [, name = '', structure, index, qword] = match;

@@ -262,7 +262,7 @@ function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {
 }
 
 /** 'scenarios/vtd/pasid-teardown.yaml' is 'vtd/pasid-teardown'; elsewhere the file's own name. */
-export function scenarioName(file: string): string {
+function scenarioName(file: string): string {
   const parts = file
     .replaceAll('\\', '/')
     .replace(/\.ya?ml$/, '')

@@ -2,7 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { Table } from '../../sim/containers.ts';
 import type { SystemTrace } from '../trace-events.ts';
 
-export interface ReachPorts {
+interface ReachPorts {
   readonly arena: Arena;
   readonly trace: SystemTrace;
   readonly entryCount: number;

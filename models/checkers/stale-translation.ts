@@ -1,4 +1,5 @@
 import { Table } from '../../sim/containers.ts';
+import { provenanceEntry, provenanceVersion } from '../trace-events.ts';
 import type { Checker } from './checker.ts';
 
 /** After software was told that the old entry is out of use, a translation built from it still moves data. */
@@ -12,8 +13,8 @@ export const staleTranslation: Checker = {
     trace.observe('update-end', (event) => legal.set(event.entry, 0, event.legal));
     trace.observe('dma', (event) => {
       for (const provenance of event.provenance) {
-        const entry = Math.floor(provenance / 256);
-        const version = provenance % 256;
+        const entry = provenanceEntry(provenance);
+        const version = provenanceVersion(provenance);
         if (version !== 0 && (legal.get(entry, 0) & (1 << version)) === 0) {
           report(
             `${facts.nameOfDevice(event.sid)} reached 0x${event.address.toString(16)} by a translation built from the ` +

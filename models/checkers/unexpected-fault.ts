@@ -1,4 +1,5 @@
 import { Table } from '../../sim/containers.ts';
+import { provenanceEntry } from '../trace-events.ts';
 import { type Checker, hexCode } from './checker.ts';
 
 /** DMA faulted although nobody had been told to expect it. */
@@ -18,7 +19,7 @@ export const unexpectedFault: Checker = {
         return;
       }
       for (const provenance of event.provenance) {
-        const entry = Math.floor(provenance / 256);
+        const entry = provenanceEntry(provenance);
         if (hitless.get(entry, 0) === 1) {
           report(`${fault}, while ${facts.nameOfEntry(entry)} changed in a way declared hitless`, 'VT-d 6.5.3.3');
           return;

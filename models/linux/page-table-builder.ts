@@ -8,7 +8,7 @@ const guestBase = 0x4000_0000;
 const levels = 4;
 const entriesPerTable = 512;
 
-export interface Mapping {
+interface Mapping {
   readonly iova: number;
   readonly address: number;
   readonly writable: boolean;

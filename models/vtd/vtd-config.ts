@@ -10,7 +10,7 @@ export interface Window {
  * Every time in the VT-d model. No figure here is measured on hardware: the specification gives none, so windows are
  * wide enough for both orders of whatever real machines could order either way.
  */
-export interface VtdTiming {
+interface VtdTiming {
   /** One cache look-up. */
   readonly lookup: Window;
   /** One read of a table or a page-table entry. */

@@ -249,7 +249,7 @@ const variable = z.union([z.string(), z.int(), z.bigint(), z.boolean()]);
 const expectation = z.union([z.string(), z.array(z.string()).min(1)]);
 
 /** A case: what is expected of it, and values for the scenario's `$variables`. */
-export const caseSchema = z
+const caseSchema = z
   .strictObject({
     title: z.string().optional(),
     expect: z

@@ -13,7 +13,7 @@ export const pasidFlushes = [
   'iotlb-first',
   'wrong-did',
 ] as const;
-export type PasidFlush = (typeof pasidFlushes)[number];
+type PasidFlush = (typeof pasidFlushes)[number];
 
 export interface FlushedEntry {
   readonly address: number;
