@@ -17,7 +17,6 @@ export interface ActOptions<T> {
 /** A step of a test: any window, any guard, any effect. */
 export class Act<T = void> extends Operation<T | undefined> {
   readonly label: string;
-  override readonly guarded: boolean;
   readonly #options: ActOptions<T>;
 
   constructor(label: string, options: ActOptions<T> = {}) {
@@ -25,8 +24,11 @@ export class Act<T = void> extends Operation<T | undefined> {
     this.label = label;
     this.minNs = options.minNs ?? 0;
     this.maxNs = options.maxNs ?? Number.POSITIVE_INFINITY;
-    this.guarded = options.guard !== undefined;
     this.#options = options;
+  }
+
+  override get guarded(): boolean {
+    return this.#options.guard !== undefined;
   }
 
   override ready(): boolean {
