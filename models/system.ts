@@ -53,6 +53,7 @@ export class System {
   readonly agents: Agent[] = [];
   readonly places: Place[] = [];
   readonly #cpus = new Map<number, Cpu>();
+  readonly #atRest: (() => void)[] = [];
   #nextPage = 1;
 
   constructor(config: SystemConfig) {
@@ -147,6 +148,7 @@ export class System {
       arena: this.arena,
       trace: this.trace,
       facts,
+      atRest: (check) => this.#atRest.push(check),
       report: (message, source) => {
         // Once a run: what follows a broken rule often breaks it again.
         if (reported.get() === 0) {
@@ -179,6 +181,11 @@ export class System {
     this.kernel.onViolation = (violation) => {
       if (violations.active) {
         violations.emit({ kind: 'violation', ...violation });
+      }
+    };
+    this.kernel.onFinish = () => {
+      for (const check of this.#atRest) {
+        check();
       }
     };
     this.registry.announce();

@@ -153,11 +153,17 @@ export class Arena {
   undoTo(mark: number): void {
     assert(!this.#logOverflowed, 'the undo log is whole');
     const mode = this.#mode;
-    this.#mode = mode & HASHING;
-    for (let i = this.#logLength - 1; i >= mark; i -= 1) {
-      this.put(this.#logIndex[i] as number, this.#logOld[i] as number);
+    if ((mode & HASHING) === 0) {
+      for (let i = this.#logLength - 1; i >= mark; i -= 1) {
+        this.words[this.#logIndex[i] as number] = this.#logOld[i] as number;
+      }
+    } else {
+      this.#mode = HASHING;
+      for (let i = this.#logLength - 1; i >= mark; i -= 1) {
+        this.put(this.#logIndex[i] as number, this.#logOld[i] as number);
+      }
+      this.#mode = mode;
     }
-    this.#mode = mode;
     this.#logLength = mark;
   }
 

@@ -14,17 +14,19 @@ export interface StepContext {
 
 /**
  * What a process waits for, and then does: one step, the unit of interleaving. A process yields it; the scheduler
- * decides when, inside the window, it executes; the result goes back into the generator.
- *
- * `yield* operation` gives the result with its type. Its own iterator is used instead of a helper generator, because a
- * generator per step costs the kernel a factor of three.
+ * decides when, inside the window, it executes; the result goes back into the generator. `yield operation` is enough
+ * where there is no result; `yield* operation` gives the result with its type.
  */
-export abstract class Operation<T = unknown> implements Iterator<Operation, T, unknown> {
+export abstract class Operation<T = unknown> {
   /** Earliest moment, relative to when the process asked for the step. */
-  minNs = 0;
+  readonly minNs: number;
   /** Latest moment, relative to when the process asked; Infinity is allowed. */
-  maxNs = 0;
-  #asked = false;
+  readonly maxNs: number;
+
+  constructor(minNs = 0, maxNs = minNs) {
+    this.minNs = minNs;
+    this.maxNs = maxNs;
+  }
 
   /** Executes at once, as part of the step before it: for ghost state and notes, never for anything shared. */
   get immediate(): boolean {
@@ -46,16 +48,25 @@ export abstract class Operation<T = unknown> implements Iterator<Operation, T, u
   }
 
   [Symbol.iterator](): Iterator<Operation, T, unknown> {
-    this.#asked = false;
-    return this;
+    return new OnlyStep<T>(this);
+  }
+}
+
+/** Yields one operation and returns its result; a generator in its place would cost three times as much. */
+class OnlyStep<T> implements Iterator<Operation, T, unknown> {
+  readonly #operation: Operation<T>;
+  #asked = false;
+
+  constructor(operation: Operation<T>) {
+    this.#operation = operation;
   }
 
   next(result?: unknown): IteratorResult<Operation, T> {
-    if (!this.#asked) {
-      this.#asked = true;
-      return { done: false, value: this };
+    if (this.#asked) {
+      return { done: true, value: result as T };
     }
-    return { done: true, value: result as T };
+    this.#asked = true;
+    return { done: false, value: this.#operation };
   }
 }
 
@@ -67,9 +78,7 @@ export class Delay extends Operation<void> {
   readonly label: string;
 
   constructor(minNs: number, maxNs: number, label = 'delay') {
-    super();
-    this.minNs = minNs;
-    this.maxNs = maxNs;
+    super(minNs, maxNs);
     this.label = label;
   }
 
@@ -106,11 +115,9 @@ export class WaitUntil extends Operation<void> {
   readonly #condition: () => boolean;
 
   constructor(label: string, condition: () => boolean, minNs = 0, maxNs = minNs) {
-    super();
+    super(minNs, maxNs);
     this.label = label;
     this.#condition = condition;
-    this.minNs = minNs;
-    this.maxNs = maxNs;
   }
 
   override ready(): boolean {

@@ -8,6 +8,8 @@ export interface CheckerPorts {
   readonly facts: CheckerFacts;
   /** Reports a broken rule; the rule name and whether it stops the run are the checker's. */
   readonly report: (message: string, source: string) => void;
+  /** Calls back when a run has come to rest: nothing is pending, and no rule that stops it was broken. */
+  readonly atRest: (check: () => void) => void;
 }
 
 /** What checkers may know beyond events: names for messages, and how many entries there are. */

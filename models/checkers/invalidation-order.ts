@@ -34,7 +34,7 @@ export const invalidationOrder: Checker = {
   rule: 'invalidation-order',
   brokenWhen: 'a required order of invalidations (VT-d 6.5.3.3) was not kept before software took a change as complete',
   stopsRun: false,
-  attach({ arena, trace, facts, report }) {
+  attach({ arena, trace, facts, report, atRest }) {
     const debts = new Table(arena, 'checker.invalidation-order', facts.entryCount, 5);
     trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
       const isOwed = debts.get(entry, column.owed) === 1;
@@ -68,7 +68,7 @@ export const invalidationOrder: Checker = {
         }
       }
     });
-    trace.observe('update-end', ({ entry }) => {
+    const settle = (entry: number): void => {
       if (debts.get(entry, column.owed) === 1) {
         const missing = stepsFor(facts, entry, debts)[debts.get(entry, column.done)];
         if (missing !== undefined) {
@@ -80,6 +80,13 @@ export const invalidationOrder: Checker = {
         }
       }
       debts.clearRow(entry);
+    };
+    trace.observe('update-end', ({ entry }) => settle(entry));
+    // A store may still have been in a buffer when software went on.
+    atRest(() => {
+      for (let entry = 0; entry < facts.entryCount; entry += 1) {
+        settle(entry);
+      }
     });
   },
 };

@@ -45,11 +45,10 @@ class Evict extends Operation<void> {
     return true;
   }
 
-  override maxNs = Number.POSITIVE_INFINITY;
   readonly #eviction: CacheEviction;
 
   constructor(eviction: CacheEviction) {
-    super();
+    super(0, Number.POSITIVE_INFINITY);
     this.#eviction = eviction;
   }
 

@@ -55,10 +55,8 @@ abstract class CpuOperation<T> extends Operation<T> {
   protected readonly cpu: CpuCore;
 
   constructor(cpu: CpuCore) {
-    super();
+    super(cpu.ports.timing.stepNs, cpu.ports.timing.preemptMaxNs);
     this.cpu = cpu;
-    this.minNs = cpu.ports.timing.stepNs;
-    this.maxNs = cpu.ports.timing.preemptMaxNs;
   }
 
   override get guarded(): boolean {

@@ -106,9 +106,8 @@ class Drain extends Operation<void> {
   readonly #core: TsoCore;
 
   constructor(core: TsoCore, maxNs: number) {
-    super();
+    super(0, maxNs);
     this.#core = core;
-    this.maxNs = maxNs;
   }
 
   override ready(): boolean {

@@ -304,10 +304,8 @@ class QueueStep extends Operation<void> {
     window: { readonly minNs: number; readonly maxNs: number },
     step: { ready: () => boolean; work: (context: StepContext) => void },
   ) {
-    super();
+    super(window.minNs, window.maxNs);
     this.label = label;
-    this.minNs = window.minNs;
-    this.maxNs = window.maxNs;
     this.#ready = step.ready;
     this.#work = step.work;
   }

@@ -14,10 +14,8 @@ export class WalkStep extends Operation<number> {
   readonly #work: (context: StepContext) => number;
 
   constructor(label: string, window: Window, work: (context: StepContext) => number) {
-    super();
+    super(window.minNs, window.maxNs);
     this.label = label;
-    this.minNs = window.minNs;
-    this.maxNs = window.maxNs;
     this.#work = work;
   }
 

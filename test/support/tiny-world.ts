@@ -20,10 +20,8 @@ export class Act<T = void> extends Operation<T | undefined> {
   readonly #options: ActOptions<T>;
 
   constructor(label: string, options: ActOptions<T> = {}) {
-    super();
+    super(options.minNs ?? 0, options.maxNs ?? Number.POSITIVE_INFINITY);
     this.label = label;
-    this.minNs = options.minNs ?? 0;
-    this.maxNs = options.maxNs ?? Number.POSITIVE_INFINITY;
     this.#options = options;
   }
 
