@@ -10,10 +10,10 @@ export function seeded(seed: number): Scheduler {
   return scheduler;
 }
 
-/** One leg of a directed schedule: this process goes, and no other, until the trace says so. */
-export interface Leg {
+/** One leg of a directed schedule: this process goes, and no other, until the trace says so or it has to wait. */
+interface Leg {
   readonly run: string;
-  readonly until: (records: TraceRecords) => boolean;
+  readonly until: 'it waits' | ((records: TraceRecords) => boolean);
 }
 
 export interface Direction {
@@ -43,14 +43,17 @@ export function directed(system: System, records: () => TraceRecords, direction:
         return values[point.name]?.(point) ?? 0;
       }
       const candidates = Array.from(point.candidates.subarray(0, point.count));
-      while (legs[leg]?.until(records()) === true) {
+      const indexOf = (name: string): number => candidates.findIndex((id) => system.kernel.processNames[id] === name);
+      const isOver = ({ run, until }: Leg): boolean => (until === 'it waits' ? indexOf(run) === -1 : until(records()));
+      let wanted = legs[leg];
+      while (wanted !== undefined && isOver(wanted)) {
         leg += 1;
+        wanted = legs[leg];
       }
-      const wanted = legs[leg];
       if (wanted === undefined) {
         return candidates.indexOf(candidates.toSorted((a, b) => rank(a) - rank(b))[0] as number);
       }
-      const index = candidates.findIndex((id) => system.kernel.processNames[id] === wanted.run);
+      const index = indexOf(wanted.run);
       if (index === -1) {
         const names = candidates.map((id) => system.kernel.processNames[id]);
         throw new Error(`leg ${leg} wants ${wanted.run}, but only these can go: ${names.join(', ')}`);

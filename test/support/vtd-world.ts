@@ -38,6 +38,9 @@ export interface WorldParts {
   write(address: number, words: ArrayLike<number>): void;
 }
 
+export type TaskParts = WorldParts & { readonly cpu: Cpu };
+export type TaskBody = (parts: TaskParts) => Flow;
+
 export interface DomainSketch {
   readonly stage: Stage;
   readonly did: number;
@@ -67,7 +70,7 @@ export interface WorldSketch {
   /** PASIDs whose tables there are, besides those attached. */
   readonly pasids?: readonly number[];
   readonly dma?: Readonly<Record<string, DmaSketch>>;
-  readonly tasks?: Readonly<Record<string, (parts: WorldParts & { readonly cpu: Cpu }) => Flow>>;
+  readonly tasks?: Readonly<Record<string, TaskBody>>;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
   readonly checkers?: readonly Checker[];
