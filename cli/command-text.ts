@@ -33,9 +33,18 @@ export interface RunAddress extends RunSettings {
 
 /** The command that repeats one run. */
 export function replayCommand(run: RunAddress): string {
+  return commandText(['replay', fileWord(run.file), ...replayWords(run)]);
+}
+
+/** What follows `replay FILE`, for a table that names the scenario once for many runs. */
+export function replayOptions(run: RunAddress): string {
+  return replayWords(run).map(shellWord).join(' ');
+}
+
+function replayWords(run: RunAddress): readonly string[] {
   // A recheck makes the schedules of `random`, twice.
   const strategy = run.strategy === 'recheck' ? 'random' : run.strategy;
-  return commandText(['replay', fileWord(run.file), ...caseWords(run), ...settingWords({ ...run, strategy })]);
+  return [...caseWords(run), ...settingWords({ ...run, strategy })];
 }
 
 /** The command that repeats a campaign that found nothing. */

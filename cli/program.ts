@@ -74,7 +74,7 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
-    .option('--verbose', 'print the picture of every violation')
+    .option('--verbose', 'list every case on its own, and print every picture')
     .option('--trace <file>', 'write the first violating run of each case as JSON Lines')
     .addHelpText('after', examples(['run', 'run scenarios/vtd --seeds 10000', 'run x.yaml --case clear-first --json']))
     .action((paths: string[], options: RunFlags) => finish(run(paths, options, { io, library })));

@@ -1,42 +1,55 @@
 import Table from 'cli-table3';
-import type { CaseReport, ViolationReport } from '../scenarios/report.ts';
-import type { CaseResult } from './campaign.ts';
+import type { VerdictRow } from './verdict-rows.ts';
 import { markOf, type Style } from './verdict-text.ts';
+import { printableText, wrapText } from './wrap-text.ts';
 
 const tableWidth = 80;
 const gap = 1;
+/** Text that belongs to the row above it. */
+const noteIndent = '   ';
 
 /** Which columns give way when a row is too wide: names wrap, numbers do not. */
-const headings = ['', 'case', 'expected', 'verdict', 'hits/runs', 'seed'] as const;
-const wrapping = [1, 2] as const;
+const headings = ['', 'case', 'cases', 'expected', 'verdict', 'hits/runs'] as const;
+const wrapping = [1, 3] as const;
 
 const minNameWidth = 16;
 const minRuleWidth = 8;
 
-type Cells = readonly [mark: string, name: string, expected: string, verdict: string, hits: string, seed: string];
+type Cells = readonly [mark: string, name: string, cases: string, expected: string, verdict: string, hits: string];
 
 /** Verdicts of all cases, grouped by scenario, at most 80 columns wide. */
-export function verdictTable(results: readonly CaseResult[], style: Style): string {
-  const rows = results.map(({ report }) => ({ report, cells: cellsOf(report) }));
-  const widths = columnWidths(rows.map(({ cells }) => cells));
+export function verdictTable(rows: readonly VerdictRow[], style: Style): string {
+  const all = rows.map((row) => ({ row, lines: linesOf(row) }));
+  const widths = columnWidths(all.flatMap(({ lines }) => lines));
   const table = new Table({
     chars: borderless,
     style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
-    colWidths: widths.map((width) => width + gap),
+    // The last column is as wide as the page: text across all columns would be cut at the end of the table.
+    colWidths: widths.map((width, i) => (i === headings.length - 1 ? tableWidth : width) + gap),
   });
-  table.push([...headings]);
-  let scenario = '';
-  for (const { report, cells } of rows) {
-    if (report.scenario !== scenario) {
-      scenario = report.scenario;
-      table.push([{ content: scenario, colSpan: headings.length }]);
+  const pushText = (text: string): void => {
+    table.push([{ content: text, colSpan: headings.length }]);
+  };
+  table.push([...aligned(headings, widths)]);
+  let heading = '';
+  for (const { row, lines } of all) {
+    if (row.heading !== heading) {
+      if (heading !== '') pushText('');
+      heading = row.heading;
+      pushText(wrapText(printableText(heading), tableWidth).join('\n'));
     }
-    const [mark, name, expected, verdict, hits, seed] = cells;
-    const lines = [brokenAt('.', name, widths[1] ?? 0), brokenAt(' ', expected, widths[2] ?? 0)];
-    table.push([style(markOf(report).colour, mark), ...lines, verdict, hits, seed]);
+    for (const cells of lines) {
+      const [mark, name, cases, expected, verdict, hits] = aligned(cells, widths);
+      const wrapped = [brokenAt('.-', name, widths[1] ?? 0), cases, brokenAt('-', expected, widths[3] ?? 0)];
+      table.push([mark === '' ? '' : style(markOf(row.report).colour, mark), ...wrapped, verdict, hits]);
+    }
+    if (row.note !== '') {
+      const note = wrapText(printableText(row.note), tableWidth - noteIndent.length);
+      pushText(note.map((line) => `${noteIndent}${line}`).join('\n'));
+    }
   }
-  const lines = table.toString().split('\n');
-  return lines.map((line) => line.trimEnd()).join('\n');
+  const text = table.toString().split('\n');
+  return text.map((line) => line.trimEnd()).join('\n');
 }
 
 const borderless = {
@@ -57,39 +70,34 @@ const borderless = {
   middle: '',
 };
 
-function cellsOf(report: CaseReport): Cells {
-  const shown = shownViolation(report);
-  return [
-    markOf(report).text,
-    report.case,
-    report.expect.length === 0 ? 'holds' : report.expect.join(' '),
-    report.verdict,
-    `${shown?.count ?? 0}/${report.runs}`,
-    shown?.first.seed ?? '',
-  ];
+/** A row's first line, and one for each further rule that is expected: each has its own number of hits. */
+function linesOf({ report, name, cases, expected }: VerdictRow): readonly Cells[] {
+  return expected.map(({ rule, hits }, i) =>
+    i === 0 ? [markOf(report).text, name, String(cases), rule, report.verdict, hits] : ['', '', '', rule, '', hits],
+  );
 }
 
-/** One row, one number: the rule the case is about; others that were broken make the case unexpected and are told below. */
-function shownViolation({ violations, expect }: CaseReport): ViolationReport | undefined {
-  return violations.find(({ rule }) => expect.includes(rule)) ?? violations[0];
+/** Numbers end in one column, so that they can be compared. */
+function aligned([mark, name, cases, expected, verdict, hits]: Cells, widths: readonly number[]): Cells {
+  return [mark, name, cases.padStart(widths[2] ?? 0), expected, verdict, hits.padStart(widths[5] ?? 0)];
 }
 
 /** Lines of at most `width`, ended after a separator where that is possible. The table's own way breaks colours. */
-function brokenAt(separator: string, text: string, width: number): string {
+function brokenAt(separators: string, text: string, width: number): string {
   const lines = [''];
-  for (const part of text.split(new RegExp(`(?<=[${separator}])`)).flatMap((each) => pieces(each, width))) {
+  for (const part of text.split(new RegExp(`(?<=[${separators}])`)).flatMap((each) => pieces(each, width))) {
     const line = lines.at(-1) ?? '';
-    if (line === '' || line.length + part.trimEnd().length <= width) {
+    if (line === '' || line.length + part.length <= width) {
       lines[lines.length - 1] = line + part;
     } else {
       lines.push(part);
     }
   }
-  return lines.map((line) => line.trimEnd()).join('\n');
+  return lines.join('\n');
 }
 
 function pieces(text: string, width: number): readonly string[] {
-  return text.trimEnd().length <= width ? [text] : [text.slice(0, width), ...pieces(text.slice(width), width)];
+  return text.length <= width ? [text] : [text.slice(0, width), ...pieces(text.slice(width), width)];
 }
 
 function columnWidths(rows: readonly Cells[]): readonly number[] {

@@ -15,6 +15,8 @@ export interface ScenarioCase {
   readonly scenario: string;
   /** 'clear-first' or, from a matrix, 'clear-first.first.ascending': the case's name, then its matrix values. */
   readonly name: string;
+  /** The case's name in the file, without matrix values. */
+  readonly base: string;
   /** Path as the user gave it. */
   readonly file: string;
   /** Where the case stands in the file, from 1. */
@@ -159,6 +161,7 @@ class Loader {
         {
           scenario: scenarioName(file),
           name: one.name,
+          base: entry.key,
           file,
           line: entry.keyNode.line,
           title: definition.title ?? frame.title,

@@ -86,8 +86,9 @@ async function print(campaign: Campaign): Promise<void> {
     io.stdout.write(lines([...unexpected.map((result) => caseLine(result, options)), summary], '\n'));
     return;
   }
-  const { verdictTable } = await import('../table.ts');
-  const table = results.length === 0 ? [] : [verdictTable(results, styleFor(io.stdout))];
+  const [{ verdictTable }, { verdictRows }] = await Promise.all([import('../table.ts'), import('../verdict-rows.ts')]);
+  const rows = verdictRows(results, { isSeparate: isLookedAt(campaign), maxEvents: options.maxEvents });
+  const table = rows.length === 0 ? [] : [verdictTable(rows, styleFor(io.stdout))];
   io.stdout.write(lines([...table, ...caseTexts(campaign), summary], '\n\n'));
 }
 
@@ -95,11 +96,16 @@ function lines(parts: readonly string[], separator: string): string {
   return `${parts.join(separator)}\n`;
 }
 
+/** Whether the user looks at cases one by one. */
+function isLookedAt({ options, results }: Pick<Campaign, 'options' | 'results'>): boolean {
+  return options.verbose || results.length === 1;
+}
+
 /** In full: cases that are not as expected, and those the user looks at one by one. */
 function caseTexts({ options, simulator, results }: Campaign): readonly string[] {
-  const isLookedAt = options.verbose || results.length === 1;
+  const isEach = isLookedAt({ options, results });
   return results
-    .filter(({ report }) => !report.asExpected || (isLookedAt && report.verdict === 'violated'))
+    .filter(({ report }) => !report.asExpected || (isEach && report.verdict === 'violated'))
     .map((result) => {
       const record = (violation: ViolationReport) => recordFirst(result, violation, { simulator, settings: options });
       return caseText(result, { settings: options, record });

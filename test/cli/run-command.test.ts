@@ -13,16 +13,20 @@ const fromTorn = ['--seed', tornSeed, '--seeds', '1'];
 const never = world.write('never/x.yaml', raceYaml.replace('expect: holds', 'expect: corrupted-entry'));
 const broken = world.write('broken/x.yaml', raceYaml.replace('fetchOrder', 'fetchOder'));
 const unexpected = world.write('unexpected/x.yaml', raceYaml.replace('expect: corrupted-entry', 'expect: holds'));
+const matrixYaml = raceYaml
+  .replace('memory: sc', 'memory: $memory')
+  .replace('cases:', 'matrix: { memory: [sc, x86-tso] }\ncases:');
 
 describe('run', () => {
   it('shows a row for each case, grouped by scenario, and ends with 0 when all is as expected', async () => {
     const { exitCode, stdout, stderr } = await world.run(['run', world.race, ...fromTorn]);
     expect(stdout).toBe(
       [
-        '   case              expected        verdict  hits/runs seed',
-        'vtd/race',
-        `ok clear-first       corrupted-entry violated 1/1       ${tornSeed}`,
-        'ok clear-first-fixed holds           held     0/1',
+        '   case              cases expected        verdict  hits/runs',
+        'vtd/race: PASID entry torn down while the fetcher is reading it',
+        'ok clear-first           1 corrupted-entry violated       1/1',
+        `   first: --case clear-first --seed ${tornSeed}`,
+        'ok clear-first-fixed     1 holds           held           0/1',
         '',
         '2 cases, 2 runs: 2 as expected',
         '',
@@ -45,8 +49,12 @@ describe('run', () => {
     expect(summary).toBe('1 case, 1 run: 1 as expected\n');
   });
 
-  it('shows all pictures when asked to', async () => {
-    const { stdout } = await world.run(['run', world.race, '--verbose', ...fromTorn]);
+  it('shows all pictures, and every case on its own, when asked to', async () => {
+    const matrix = world.write('verbose/x.yaml', matrixYaml);
+    const shown = await world.run(['run', matrix, '--seeds', '1', '--case', 'clear-first-fixed']);
+    expect(shown.stdout).toMatch(/^ok clear-first-fixed +2 holds/m);
+    const { stdout } = await world.run(['run', matrix, '--verbose', ...fromTorn]);
+    expect(stdout).toMatch(/^ok clear-first-fixed\.sc +1 holds .*\nok clear-first-fixed\.x86-tso +1 holds/m);
     expect(stdout).toContain('< corrupted-entry:');
   });
 
@@ -172,10 +180,7 @@ describe('run --json', () => {
 
 describe('run of chosen cases', () => {
   it('takes whole parts of a name, never a part of a part', async () => {
-    const yaml = raceYaml
-      .replace('memory: sc', 'memory: $memory')
-      .replace('cases:', 'matrix: { memory: [sc, x86-tso] }\ncases:');
-    const matrix = world.write('matrix/x.yaml', yaml);
+    const matrix = world.write('matrix/x.yaml', matrixYaml);
     const ran = async (...names: readonly string[]): Promise<readonly string[]> => {
       const argv = ['run', matrix, '--json', '--seeds', '1', ...names.flatMap((name) => ['--case', name])];
       return JSON.parse((await world.run(argv)).stdout).results.map((result: CaseReport) => result.case);
