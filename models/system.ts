@@ -129,7 +129,7 @@ export class System {
       for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1); left > 0; left -= 1) {
         yield idle;
       }
-      yield* body(cpu);
+      yield body(cpu);
     }
     this.kernel.addProcess({ name, kind: 'task', body: start });
     this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });

@@ -29,7 +29,7 @@ interface Run {
 
 function* runSteps(steps: readonly InlineStep[], run: Run): Flow {
   for (const step of steps) {
-    yield* runStep(step, run);
+    yield runStep(step, run);
   }
 }
 
@@ -43,9 +43,9 @@ function* runStep(step: InlineStep, run: Run): Flow {
   } else if ('fence' in step) {
     yield cpu.barrier(step.fence);
   } else if ('flush' in step) {
-    yield* vtd.flushCache(cpu, addressOf(step.flush, places), 64);
+    yield vtd.flushCache(cpu, addressOf(step.flush, places), 64);
   } else if ('submit' in step) {
-    yield* vtd.queue.submitSync(
+    yield vtd.queue.submitSync(
       cpu,
       step.submit.map((invalidation) => descriptorOf(invalidation, vtd)),
     );
@@ -66,15 +66,15 @@ function* runStep(step: InlineStep, run: Run): Flow {
     yield vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
   } else if ('if' in step) {
     const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.do : step.else;
-    yield* runSteps(taken, run);
+    yield runSteps(taken, run);
   } else if (typeof step.repeat === 'number') {
     for (let i = 0; i < step.repeat; i += 1) {
-      yield* runSteps(step.steps, run);
+      yield runSteps(step.steps, run);
     }
   } else {
     const { value, equals } = step.repeat.until;
     for (;;) {
-      yield* runSteps(step.steps, run);
+      yield runSteps(step.steps, run);
       if (registers.get(value) === BigInt(equals)) {
         return;
       }

@@ -1,6 +1,6 @@
 import type { Arena } from './arena.ts';
 import { assert, UnmodelledError } from './assert.ts';
-import type { Flow, Operation, StepContext } from './operation.ts';
+import { type Flow, Operation, type StepContext } from './operation.ts';
 import { type ProcessSpec, ProcessTable } from './process-table.ts';
 import type { ChoicePoint, Scheduler } from './scheduler.ts';
 import { TimerQueue } from './timer-queue.ts';
@@ -135,29 +135,35 @@ export class Kernel implements StepContext {
   #start(): void {
     for (const [id, { kind, body }] of this.#processes.specs.entries()) {
       this.#unfinishedTasks += kind === 'task' ? 1 : 0;
-      this.#processes.generators[id] = body();
+      this.#processes.stacks[id] = [body()];
       this.#advance(id, undefined);
     }
   }
 
   /** Feeds a result into a body and takes its next operation. */
   #advance(id: number, result: unknown): void {
-    const generator = this.#processes.generators[id] as Flow<void>;
+    const stack = this.#processes.stacks[id] as Flow<unknown>[];
     this.processId = id;
     let value = result;
-    for (;;) {
-      const answer = generator.next(value);
+    while (stack.length > 0) {
+      const answer = (stack[stack.length - 1] as Flow<unknown>).next(value);
       if (answer.done === true) {
-        this.#finish(id);
+        stack.pop();
+        value = answer.value;
+        continue;
+      }
+      const yielded = answer.value;
+      if (!(yielded instanceof Operation)) {
+        stack.push(yielded);
+        value = undefined;
+      } else if (yielded.immediate) {
+        value = yielded.execute(this);
+      } else {
+        this.#pend(id, yielded);
         return;
       }
-      const operation = answer.value;
-      if (!operation.immediate) {
-        this.#pend(id, operation);
-        return;
-      }
-      value = operation.execute(this);
     }
+    this.#finish(id);
   }
 
   #finish(id: number): void {

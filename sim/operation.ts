@@ -70,8 +70,12 @@ class OnlyStep<T> implements Iterator<Operation, T, unknown> {
   }
 }
 
-/** The body of a process or a part of one. Between two yields it may look at nothing but its own locals. */
-export type Flow<T = void> = Generator<Operation, T, unknown>;
+/**
+ * The body of a process or a part of one. Between two yields it may look at nothing but its own locals. It yields steps,
+ * and parts: `yield part()` runs the part to its end, for which the kernel keeps a stack, so that depth costs nothing;
+ * `yield* part()` does the same, a little slower, and gives the result with its type.
+ */
+export type Flow<T = void> = Generator<Operation | Flow<unknown>, T, unknown>;
 
 /** Lets time pass. */
 export class Delay extends Operation<void> {

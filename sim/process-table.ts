@@ -26,7 +26,8 @@ const done = 3;
  */
 export class ProcessTable {
   readonly specs: ProcessSpec[] = [];
-  readonly generators: (Flow<void> | undefined)[] = [];
+  /** The body of each process and the parts it is in, innermost last. */
+  readonly stacks: Flow<unknown>[][] = [];
   readonly operations: (Operation | undefined)[] = [];
   isOptional = new Uint8Array(0);
   /** Earliest and latest moment of each pending operation: what the arena's times say, at hand. */
@@ -80,7 +81,6 @@ export class ProcessTable {
   finish(id: number): void {
     this.operations[id] = undefined;
     this.isGuarded[id] = 0;
-    this.generators[id] = undefined;
     this.#setState(id, done);
     this.#arena.putTime(this.#pendedAt + 2 * id, -1);
   }

@@ -1,4 +1,4 @@
-import type { Operation } from '../../sim/operation.ts';
+import type { Flow, Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
@@ -69,7 +69,7 @@ export class Cpu {
   }
 
   /** Stores a C compiler may emit in any order, one step each. */
-  *plainStores(stores: readonly PlainStore[]): Generator<Operation, void, unknown> {
+  *plainStores(stores: readonly PlainStore[]): Flow {
     const left = [...stores];
     while (left.length > 0) {
       const picked = yield* new StoreOneOf(this.#core, left);

@@ -11,6 +11,6 @@ export interface DmaSourceConfig extends DmaRequest {
 export function* dmaSource(walker: Walker, config: DmaSourceConfig): Flow {
   const { repeat, ...request } = config;
   for (let i = 0; i < repeat; i += 1) {
-    yield* walker.dma(request);
+    yield walker.dma(request);
   }
 }

@@ -82,20 +82,20 @@ export class PageWalk {
   }
 
   /** Second stage alone, legacy or scalable. */
-  *secondStage(request: PageWalkRequest): Flow<number> {
+  secondStage(request: PageWalkRequest): Flow<number> {
     const reasons = this.#ports.config.mode === 'legacy' ? legacyReasons : secondStageReasons;
-    return yield* this.#walk('second', reasons, request);
+    return this.#walk('second', reasons, request);
   }
 
-  *firstStage(request: PageWalkRequest): Flow<number> {
-    return yield* this.#walk('first', firstStageReasons, request);
+  firstStage(request: PageWalkRequest): Flow<number> {
+    return this.#walk('first', firstStageReasons, request);
   }
 
   /** First stage on top of second stage: every first-stage table address and the result go through the second. */
-  *nested(request: PageWalkRequest, secondStage: { table: number; levels: number }): Flow<number> {
+  nested(request: PageWalkRequest, secondStage: { table: number; levels: number }): Flow<number> {
     const translate = (address: number, write: boolean): Flow<number> =>
       this.#walk('second', secondStageReasons, { address, write, ...secondStage });
-    return yield* this.#walk('first', firstStageReasons, request, translate);
+    return this.#walk('first', firstStageReasons, request, translate);
   }
 
   *#walk(
@@ -110,7 +110,7 @@ export class PageWalk {
       const index = Math.floor(request.address / shift) % 512;
       let entryAddress = table + index * 8;
       if (translate !== undefined) {
-        entryAddress = yield* translate(entryAddress, false);
+        entryAddress = (yield translate(entryAddress, false)) as number;
         if (entryAddress < 0) {
           return entryAddress;
         }
@@ -123,7 +123,7 @@ export class PageWalk {
       // Bit 0 of the answer says that the entry maps a page rather than a table.
       if (answer % 2 === 1) {
         const output = answer - 1 + (request.address % shift);
-        return translate === undefined ? output : yield* translate(output, request.write);
+        return translate === undefined ? output : ((yield translate(output, request.write)) as number);
       }
       table = answer;
     }

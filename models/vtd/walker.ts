@@ -72,7 +72,7 @@ export class Walker {
     this.#reader.request = request;
     let output = (yield this.#begin) as number;
     if (output === notTranslated) {
-      output = yield* this.#translate(request);
+      output = (yield this.#translate(request)) as number;
     }
     this.#output = output;
     yield output < 0 ? this.#fault : this.#access;
@@ -80,12 +80,12 @@ export class Walker {
 
   /** Output address, or a negative fault reason. */
   *#translate(request: DmaRequest): Flow<number> {
-    const context = yield* this.#contextLookup.find();
+    const context = (yield this.#contextLookup.find()) as number;
     if (context < 0) {
       return context;
     }
     if (this.#isScalable) {
-      const pasid = yield* this.#pasidLookup.find();
+      const pasid = (yield this.#pasidLookup.find()) as number;
       if (pasid < 0) {
         return pasid;
       }
@@ -96,7 +96,7 @@ export class Walker {
         return found;
       }
     }
-    const output = yield* this.#walkPages(request);
+    const output = (yield this.#walkPages(request)) as number;
     if (output >= 0) {
       this.#output = output;
       yield this.#fillIotlb;
@@ -105,7 +105,7 @@ export class Walker {
   }
 
   *#walkPages({ iova: address, write }: DmaRequest): Flow<number> {
-    const shape = yield* this.#shape;
+    const shape = (yield this.#shape) as WalkShape;
     const first = { address, write, table: shape.firstTable, levels: shape.firstLevels };
     const second = { table: shape.secondTable, levels: shape.secondLevels };
     const refused = this.#addressFault(address, shape);
@@ -114,11 +114,11 @@ export class Walker {
     }
     switch (shape.pgtt) {
       case pasidTableType.first:
-        return yield* this.#pageWalk.firstStage(first);
+        return (yield this.#pageWalk.firstStage(first)) as number;
       case pasidTableType.second:
-        return yield* this.#pageWalk.secondStage({ address, write, ...second });
+        return (yield this.#pageWalk.secondStage({ address, write, ...second })) as number;
       case pasidTableType.nested:
-        return yield* this.#pageWalk.nested(first, second);
+        return (yield this.#pageWalk.nested(first, second)) as number;
       default:
         return address;
     }

@@ -48,7 +48,7 @@ export const contextSetup = defineFlow({
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, [target]);
     if (order === 'no-barrier') {
-      yield* cpu.plainStores([...fields, { address, widthBits: 64, value: low }]);
+      yield cpu.plainStores([...fields, { address, widthBits: 64, value: low }]);
     } else {
       for (const field of fields) {
         yield cpu.store64(field.address, field.value);
@@ -56,7 +56,7 @@ export const contextSetup = defineFlow({
       yield cpu.barrier('dma_wmb');
       yield cpu.store64(address, low);
     }
-    yield* vtd.flushCache(cpu, address, 16);
+    yield vtd.flushCache(cpu, address, 16);
     yield vtd.unlock(cpu);
     yield vtd.endUpdate(address, target);
   },
@@ -88,7 +88,7 @@ export const contextClear = defineFlow({
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, [zero]);
     if (order === 'clear-first') {
-      yield* cpu.plainStores([
+      yield cpu.plainStores([
         { address, widthBits: 64, value: 0n },
         { address: address + 8, widthBits: 64, value: 0n },
       ]);
@@ -97,17 +97,17 @@ export const contextClear = defineFlow({
       yield cpu.store64(address, low & ~1n);
       yield cpu.barrier('dma_wmb');
     }
-    yield* vtd.flushCache(cpu, address, 16);
+    yield vtd.flushCache(cpu, address, 16);
     yield vtd.unlock(cpu);
-    yield* vtd.queue.submitSync(cpu, [
+    yield vtd.queue.submitSync(cpu, [
       { kind: 'context', granularity: 'device', did: domain.did, sid, functionMask: 0 },
     ]);
-    yield* vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
+    yield vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
     yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
       yield cpu.store64(address, 0n);
       yield cpu.store64(address + 8, 0n);
-      yield* vtd.flushCache(cpu, address, 16);
+      yield vtd.flushCache(cpu, address, 16);
     }
   },
 });

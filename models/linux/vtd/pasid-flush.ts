@@ -31,10 +31,10 @@ export interface FlushedEntry {
  */
 export function* flushPasidEntry(vtd: VtdDriver, cpu: Cpu, entry: FlushedEntry): Flow {
   if (entry.flush !== 'no-clflush') {
-    yield* vtd.flushCache(cpu, entry.address, 64);
+    yield vtd.flushCache(cpu, entry.address, 64);
   }
   for (const descriptor of descriptorsFor(entry)) {
-    yield* vtd.queue.submitSync(cpu, [descriptor]);
+    yield vtd.queue.submitSync(cpu, [descriptor]);
   }
 }
 

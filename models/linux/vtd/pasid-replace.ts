@@ -47,7 +47,7 @@ export const pasidReplace = defineFlow({
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
     switch (order) {
       case 'struct-copy':
-        yield* cpu.plainStores(qwords.map((value, i) => ({ address: address + i * 8, widthBits: 64 as const, value })));
+        yield cpu.plainStores(qwords.map((value, i) => ({ address: address + i * 8, widthBits: 64 as const, value })));
         break;
       case 'qwords':
         for (const [i, qword] of qwords.entries()) {
@@ -59,9 +59,9 @@ export const pasidReplace = defineFlow({
         yield cpu.store64(address, q0 & ~1n);
         yield cpu.barrier('dma_wmb');
         yield vtd.unlock(cpu);
-        yield* flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
+        yield flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
         yield vtd.lock(cpu);
-        yield* writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
+        yield writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
         yield vtd.unlock(cpu);
         yield vtd.endUpdate(address, target);
         return;
@@ -73,14 +73,14 @@ export const pasidReplace = defineFlow({
         const [first, second] = order === 'low-high' ? [0, 1] : [1, 0];
         yield store128(first as number);
         if (sync) {
-          yield* vtd.flushCache(cpu, address, 64);
-          yield* vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDomain.did, pasid)]);
+          yield vtd.flushCache(cpu, address, 64);
+          yield vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDomain.did, pasid)]);
         }
         yield store128(second as number);
       }
     }
     yield vtd.unlock(cpu);
-    yield* flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
+    yield flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
     yield vtd.endUpdate(address, target);
   },
 });

@@ -34,15 +34,15 @@ export function* writePasidEntry(vtd: VtdDriver, cpu: Cpu, { address, pasid, dom
   const setPresent: PlainStore = { address, widthBits: 64, value: qwords[0] as bigint };
   if (order === 'no-barrier') {
     // Nothing keeps the compiler from moving the store of P up; it may not pass the other store to q0.
-    yield* cpu.plainStores([...fields, setPresent]);
+    yield cpu.plainStores([...fields, setPresent]);
     return;
   }
   for (const field of fields) {
     yield cpu.store64(field.address, field.value);
   }
   if (order === 'sync-before-present') {
-    yield* vtd.flushCache(cpu, address, 64);
-    yield* vtd.queue.submitSync(cpu, [pasidCacheInvalidation(domain.did, pasid)]);
+    yield vtd.flushCache(cpu, address, 64);
+    yield vtd.queue.submitSync(cpu, [pasidCacheInvalidation(domain.did, pasid)]);
   }
   yield cpu.barrier('dma_wmb');
   yield cpu.store64(address, setPresent.value);
@@ -79,9 +79,9 @@ export const pasidSetup = defineFlow({
     const target = pasidEntryFor(domain);
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, [target]);
-    yield* writePasidEntry(vtd, cpu, { address, pasid, domain, order });
+    yield writePasidEntry(vtd, cpu, { address, pasid, domain, order });
     yield vtd.unlock(cpu);
-    yield* vtd.flushCache(cpu, address, 64);
+    yield vtd.flushCache(cpu, address, 64);
     // P 0->1 with CM=0 needs no invalidation (VT-d 6.5.3.3).
     yield vtd.endUpdate(address, target);
   },

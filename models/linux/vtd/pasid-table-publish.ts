@@ -37,13 +37,13 @@ export const pasidTablePublish = defineFlow({
     yield cpu.storeBlock(line + 32, [0, 0, 0, 0, 0, 0, 0, 0]);
     yield cpu.barrier('dma_wmb');
     if (order === 'flush-first') {
-      yield* vtd.flushCache(cpu, table, 4096);
+      yield vtd.flushCache(cpu, table, 4096);
     }
-    yield* cpu.compareExchange(address, { widthBits: 64, expected: 0n, desired: value });
+    yield cpu.compareExchange(address, { widthBits: 64, expected: 0n, desired: value });
     if (order === 'publish-first') {
-      yield* vtd.flushCache(cpu, table, 4096);
+      yield vtd.flushCache(cpu, table, 4096);
     }
-    yield* vtd.flushCache(cpu, address, 8);
+    yield vtd.flushCache(cpu, address, 8);
     yield vtd.endUpdate(address, target);
   },
 });

@@ -47,7 +47,7 @@ export const pasidTeardown = defineFlow({
         }
         break;
       case 'clear-reordered':
-        yield* cpu.plainStores(
+        yield cpu.plainStores(
           qwordsOf(zero).map((value, i) => ({ address: address + i * 8, widthBits: 64 as const, value })),
         );
         break;
@@ -60,7 +60,7 @@ export const pasidTeardown = defineFlow({
       }
     }
     yield vtd.unlock(cpu);
-    yield* flushPasidEntry(vtd, cpu, entry);
+    yield flushPasidEntry(vtd, cpu, entry);
     yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
       // The entry belongs to software now.
@@ -68,7 +68,7 @@ export const pasidTeardown = defineFlow({
         yield cpu.store64(address + i * 8, qword);
       }
       if (flush !== 'no-clflush') {
-        yield* vtd.flushCache(cpu, address, 64);
+        yield vtd.flushCache(cpu, address, 64);
       }
     }
   },

@@ -28,7 +28,7 @@ export const rootSetup = defineFlow({
       yield cpu.store64(address, 1n);
     }
     yield cpu.store64(address, value);
-    yield* vtd.flushCache(cpu, address, 16);
+    yield vtd.flushCache(cpu, address, 16);
     yield vtd.endUpdate(address, target);
   },
 });
@@ -60,8 +60,8 @@ export const rootClear = defineFlow({
       yield cpu.store64(address, 1n);
     }
     yield cpu.store64(address, 0n);
-    yield* vtd.flushCache(cpu, address, 16);
-    yield* vtd.queue.submitSync(cpu, [
+    yield vtd.flushCache(cpu, address, 16);
+    yield vtd.queue.submitSync(cpu, [
       { kind: 'context', granularity: 'global', did: 0, sid: 0, functionMask: 0 },
       ...(vtd.isScalable ? [{ kind: 'pasid-cache', granularity: 'global', did: 0, pasid: 0 } as const] : []),
       {
