@@ -141,8 +141,22 @@ function focusEntries(
     }
   }
   const changedOfBuilt = [...built].filter((entry) => changed.has(entry));
-  const focus = new Set([...used, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
+  // What software changed on the way to the entry is part of the story: a directory entry that led there too early.
+  const onTheWay = entriesOnTheWay(record, brokenSteps).filter((entry) => changed.has(entry));
+  const focus = new Set([...used, ...onTheWay, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
   return focus.size > 0 ? focus : changed;
+}
+
+/** Entries that the walks which end in a broken rule used before. */
+function entriesOnTheWay(record: RunRecord, brokenSteps: ReadonlySet<number>): readonly number[] {
+  const used = new Map<number, number[]>();
+  const found: number[] = [];
+  for (const { event, processId, stepNumber } of record.records) {
+    if (event.kind === 'request') used.set(processId, []);
+    if (event.kind === 'entry-used') used.get(processId)?.push(event.entry);
+    if (event.kind === 'violation' && brokenSteps.has(stepNumber)) found.push(...(used.get(processId) ?? []));
+  }
+  return found;
 }
 
 /** The entry that a store goes to, seen by others or not. */

@@ -140,12 +140,17 @@ function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did 
     case 'global':
       return true;
     case 'domain':
-      return step.granularity !== 'global' && (done.did === did || facts.structureOfEntry(entry) !== 'pasid-entry');
+      return step.granularity !== 'global' && (done.did === did || !hasDid(facts.structureOfEntry(entry)));
     case 'pasid':
       return step.granularity === 'pasid' && done.did === did && done.pasid === facts.pasidOfEntry(entry);
     default:
       return false;
   }
+}
+
+/** Which domains a change of the other structures affects, the entry does not say. */
+function hasDid(structure: Structure): boolean {
+  return structure === 'pasid-entry' || structure === 'context-entry';
 }
 
 function didOf(structure: Structure, words: readonly number[]): number {

@@ -9,8 +9,15 @@ export const unexpectedFault: Checker = {
   stopsRun: true,
   attach({ arena, trace, facts, report }) {
     const hitless = new Table(arena, 'checker.unexpected-fault.hitless', facts.entryCount, 1);
+    // The update may be over when the fault is reported: what counts is when hardware met the entry.
+    const met = new Table(arena, 'checker.unexpected-fault.met', facts.entryCount, 1);
     trace.observe('update-begin', (event) => hitless.set(event.entry, 0, event.hitless ? 1 : 0));
     trace.observe('update-end', (event) => hitless.set(event.entry, 0, 0));
+    trace.observe('entry-used', (event) => {
+      if (event.entry >= 0 && event.reason !== 0) {
+        met.set(event.entry, 0, hitless.get(event.entry, 0));
+      }
+    });
     trace.observe('fault', (event) => {
       const { text, onlyTornEntryGives } = facts.faultReason(event.reason);
       const fault = `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted: ${hexCode(event.reason)} ${text}`;
@@ -20,10 +27,10 @@ export const unexpectedFault: Checker = {
       }
       for (const provenance of event.provenance) {
         const entry = provenanceEntry(provenance);
-        if (hitless.get(entry, 0) === 1) {
+        if (hitless.get(entry, 0) === 1 || met.get(entry, 0) === 1) {
           report(`${fault}, while ${facts.nameOfEntry(entry)} changed in a way declared hitless`, 'VT-d 6.5.3.3');
-          return;
         }
+        met.set(entry, 0, 0);
       }
     });
   },
