@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { reachMarks } from '../../../models/checkers/reach.ts';
+import { flowTask } from '../../support/vtd-flows.ts';
+import type { Direction } from '../../support/vtd-schedules.ts';
+import { seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
+
+interface Case {
+  readonly world?: WorldSketch;
+  readonly schedule: Direction;
+}
+
+const teardown = flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'present-bit-first' });
+const base: WorldSketch = {
+  domains: { a: { stage: 'first', did: 5 } },
+  attach: [{ pasid: 1, domain: 'a' }],
+  tasks: { driver: teardown },
+  dma: { traffic: { pasid: 1 } },
+};
+const queue = ['invalidation fetch', 'invalidation'];
+const isPasidEntry = (event: { readonly structure: string }): boolean => event.structure === 'pasid-entry';
+const trafficFirst: Direction = { legs: [], prefer: ['traffic'] };
+const driverFirst: Direction = { legs: [], prefer: ['driver', ...queue] };
+const unflushed: WorldSketch = {
+  tasks: { driver: flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'clear-first', flush: 'none' }) },
+};
+const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
+
+const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
+  'fetch-overlaps-update': {
+    reached: {
+      schedule: { legs: [{ run: 'traffic', until: seen('entry-read', 1, isPasidEntry) }], prefer: ['driver'] },
+    },
+    // All four quanta are in: the fetch is over.
+    missed: {
+      schedule: { legs: [{ run: 'traffic', until: seen('entry-read', 4, isPasidEntry) }], prefer: ['driver'] },
+    },
+  },
+  'dma-during-update': {
+    reached: {
+      schedule: { legs: [{ run: 'traffic', until: seen('page-table-read') }, afterChange], prefer: ['traffic'] },
+    },
+    missed: { schedule: { legs: [{ run: 'traffic', until: seen('dma') }], prefer: ['driver'] } },
+  },
+  'fault-during-update': {
+    reached: { schedule: { legs: [afterChange], prefer: ['traffic'] } },
+    // Without a store behind its end the update is over when the fault comes.
+    missed: { world: { ...unflushed }, schedule: driverFirst },
+  },
+  'dma-translated': { reached: { schedule: trafficFirst }, missed: { schedule: driverFirst } },
+  'dma-faulted': { reached: { schedule: driverFirst }, missed: { schedule: trafficFirst } },
+  'cache-hit': {
+    reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+    missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'line-evicted': {
+    reached: {
+      world: { system: { coherentWalks: false, evictionLimit: 1 } },
+      schedule: { legs: [{ run: 'driver', until: seen('store') }], prefer: ['cache eviction'] },
+    },
+    missed: {
+      world: { system: { coherentWalks: false } },
+      schedule: { legs: [{ run: 'driver', until: seen('store') }], prefer: ['cache eviction'] },
+    },
+  },
+};
+
+function reachedBy(name: string, { world, schedule }: Case): boolean {
+  const built = vtdWorld({ ...base, ...world, reach: [name] });
+  const run = built.runWith(schedule);
+  expect(run.outcome.end).toBe('finished');
+  return built.reached.has(name);
+}
+
+describe('a reach mark', () => {
+  it('has a case here, and the other way round', () => {
+    expect(Object.keys(cases).toSorted()).toEqual(reachMarks.map(({ name }) => name).toSorted());
+  });
+
+  it.each(Object.entries(cases))('%s is reached by one world and not by its neighbour', (name, { reached, missed }) => {
+    expect(reachedBy(name, reached)).toBe(true);
+    expect(reachedBy(name, missed)).toBe(false);
+  });
+
+  it.each(['dma-during-update', 'fault-during-update'])('%s ends with the end of the update', (name) => {
+    const world = vtdWorld({
+      ...base,
+      ...unflushed,
+      attach: [
+        { pasid: 1, domain: 'a' },
+        { pasid: 2, domain: 'a' },
+      ],
+      dma: { traffic: { pasid: 1 }, other: { pasid: 2 } },
+      reach: [name],
+    });
+    const run = world.runWith(driverFirst);
+    expect([run.events('dma').length, run.events('fault').length]).toEqual([1, 1]);
+    expect(world.reached).toEqual(new Set());
+  });
+});
