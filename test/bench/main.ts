@@ -1,0 +1,157 @@
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type IdleMemory, idleMemory } from './idle-memory.ts';
+import { type Rate, race } from './measure.ts';
+import { kernelPing, type Ping, plainHeapPing, typedHeapPing } from './ping.ts';
+import { scenarioCase, scenarioRuns } from './scenario-runs.ts';
+
+/*
+ * npm run bench -- [--json] [--rounds 7]
+ * Rates are medians over rounds in which the compared things take turns. Trust the ratios, not the figures.
+ */
+
+interface PingResult {
+  readonly processCount: number;
+  readonly eventsPerRound: number;
+  readonly rates: readonly Rate[];
+  /** The kernel's rate over that of the other one. */
+  readonly ratioToTypedHeap: number;
+  readonly ratioToPlainHeap: number;
+}
+
+interface ScenarioResult {
+  readonly case: string;
+  readonly runsPerRound: number;
+  readonly eventsPerRun: number;
+  readonly rates: readonly Rate[];
+  /** Time of a recorded run over the time of one with the trace off. */
+  readonly recordedTimeRatio: number;
+}
+
+interface Target {
+  readonly what: string;
+  readonly target: string;
+  readonly reached: string;
+  readonly ok: boolean;
+}
+
+const { values } = parseArgs({
+  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
+});
+const rounds = Number(values.rounds);
+if (!Number.isInteger(rounds) || rounds < 1) {
+  throw new Error(`--rounds takes a whole number of at least 1, got ${values.rounds}`);
+}
+
+// Memory first: later the heap has what the other parts left behind.
+const memory = idleMemory(100_000);
+const pings = [ping(10, 1_000_000), ping(1_000, 1_000_000), ping(100_000, 1_000_000)];
+const scenario = scenarioResult(3_000);
+const targets = targetsOf(pings, scenario, memory);
+const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpuCount: cpus().length };
+
+if (values.json) {
+  console.log(JSON.stringify({ schema: 1, machine, rounds, ping: pings, scenario, memory, targets }, undefined, 2));
+} else {
+  print();
+}
+
+function ping(processCount: number, events: number): PingResult {
+  const forms: readonly Ping[] = [
+    kernelPing(processCount, events),
+    typedHeapPing(processCount),
+    plainHeapPing(processCount),
+  ];
+  const rates = race(
+    forms.map(({ name, run }) => ({
+      name,
+      work: () => {
+        run(events);
+        return events;
+      },
+    })),
+    rounds,
+  );
+  const [kernel, typed, plain] = rates.map(({ perSecond }) => perSecond) as [number, number, number];
+  return {
+    processCount,
+    eventsPerRound: events,
+    rates,
+    ratioToTypedHeap: kernel / typed,
+    ratioToPlainHeap: kernel / plain,
+  };
+}
+
+function scenarioResult(runs: number): ScenarioResult {
+  const forms = scenarioRuns();
+  const rates = race(
+    forms.map((form) => ({
+      name: form.name,
+      work: () => {
+        form.run(runs);
+        return runs;
+      },
+    })),
+    rounds,
+  );
+  const [off, recorded] = rates.map(({ perSecond }) => perSecond) as [number, number];
+  const eventsPerRun = (forms[0]?.events ?? 0) / (runs * (rounds + 1));
+  return { case: scenarioCase, runsPerRound: runs, eventsPerRun, rates, recordedTimeRatio: off / recorded };
+}
+
+/** Targets of engine.md section 5 that can be measured here. SystemC and SimPy are not: their figures are from there. */
+function targetsOf(all: readonly PingResult[], runs: ScenarioResult, idle: IdleMemory): readonly Target[] {
+  const thousand = all.find(({ processCount }) => processCount === 1_000) as PingResult;
+  const perSecond = thousand.rates[0]?.perSecond ?? 0;
+  const offPerSecond = runs.rates[0]?.perSecond ?? 0;
+  return [
+    atLeast('kernel ping, N = 1000, of 5.2 M/s (SystemC SC_THREAD as measured in engine.md)', perSecond / 5.2e6, 2),
+    atLeast('kernel ping, N = 1000, of 0.91 M/s (SimPy as measured in engine.md)', perSecond / 0.91e6, 10),
+    atLeast('kernel ping, N = 1000, of a bare heap in typed arrays', thousand.ratioToTypedHeap, 0.6),
+    atLeast('kernel ping, N = 1000, of a bare heap of objects', thousand.ratioToPlainHeap, 0.6),
+    atLeast('PASID teardown with all checkers, trace off, of 30 k runs/s', offPerSecond / 30_000, 1),
+    atMost('time of a recorded run of one with the trace off', runs.recordedTimeRatio, 1.5, 'x'),
+    atMost('memory of an idle process', idle.bytesPerProcess, 300, ' B'),
+  ];
+}
+
+function atLeast(what: string, value: number, target: number): Target {
+  return { what, target: `>= ${target} x`, reached: `${value.toFixed(2)} x`, ok: value >= target };
+}
+
+function atMost(what: string, value: number, target: number, unit: string): Target {
+  const digits = unit === 'x' ? 2 : 0;
+  return { what, target: `<= ${target}${unit}`, reached: `${value.toFixed(digits)}${unit}`, ok: value <= target };
+}
+
+function print(): void {
+  console.log(`node ${machine.node}, ${machine.cpuCount} x ${machine.cpu}, medians of ${rounds} rounds\n`);
+  for (const { processCount, rates, ratioToTypedHeap, ratioToPlainHeap } of pings) {
+    console.log(`ping, N = ${processCount}: waits of 1 to 100 ticks`);
+    for (const rate of rates) printRate(rate, 1e6, 'M events/s');
+    console.log(
+      `  kernel / typed heap ${ratioToTypedHeap.toFixed(2)}, kernel / objects ${ratioToPlainHeap.toFixed(2)}\n`,
+    );
+  }
+  console.log(`${scenario.case}: complete runs with all checkers, ${scenario.eventsPerRun.toFixed(1)} events each`);
+  for (const rate of scenario.rates) printRate(rate, 1e3, 'k runs/s');
+  console.log(`  time of a recorded run / trace off ${scenario.recordedTimeRatio.toFixed(2)}\n`);
+  console.log(`idle process, N = ${memory.processCount}: ${memory.bytesPerProcess.toFixed(0)} bytes`);
+  console.log(`  heap ${memory.heapBytes.toFixed(0)}, typed arrays ${memory.arrayBytes.toFixed(0)} (${memory.method})`);
+  console.log(
+    `  with a random stream for each process, as the scheduler timed has: ${memory.streamBytes.toFixed(0)} more\n`,
+  );
+  console.log('targets (engine.md section 5)');
+  for (const { what, target, reached, ok } of targets) {
+    console.log(`  ${ok ? 'reached' : 'MISSED '}  ${reached.padStart(8)}  ${target.padEnd(9)} ${what}`);
+  }
+}
+
+function printRate({ name, perSecond, least, most }: Rate, unit: number, text: string): void {
+  const [middle, low, high] = [perSecond, least, most].map((value) => (value / unit).toFixed(2)) as [
+    string,
+    string,
+    string,
+  ];
+  console.log(`  ${name.padEnd(32)} ${middle.padStart(8)} ${text}  (${low} to ${high})`);
+}
