@@ -41,7 +41,7 @@ export interface WorldParts {
 export type TaskParts = WorldParts & { readonly cpu: Cpu };
 export type TaskBody = (parts: TaskParts) => Flow;
 
-export interface DomainSketch {
+interface DomainSketch {
   readonly stage: Stage;
   readonly did: number;
   /** Page of memory behind each IOVA; `page1` behind 0x1000 if left out. */
