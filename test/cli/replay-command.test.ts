@@ -275,7 +275,7 @@ describe('replay --trace', () => {
     const { stdout } = await replayed(...byTornSeed, '--trace', path);
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
     const [head, first, tail] = [lines[0], lines[1], lines.at(-1)].map((line) => JSON.parse(line ?? ''));
-    expect(Object.keys(head)).toEqual(['k', 'format', 'tool', 'scenario', 'case', 'seed', 'strategy']);
+    expect(Object.keys(head)).toEqual(['k', 'format', 'tool', 'scenario', 'case', 'seed', 'strategy', 'prng']);
     expect(head.scenario.sha256).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(Object.keys(first)).toEqual(['k', 'i', 'step', 't', 'agent', 'kind', 'sid', 'pasid', 'iova', 'write']);
     expect(first).toMatchObject({
