@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InternalError, unmodelled } from '../../sim/assert.ts';
 import { Cell } from '../../sim/containers.ts';
-import { Note, Retry } from '../../sim/operation.ts';
+import { Choose, type Flow, Note, Retry } from '../../sim/operation.ts';
 import type { RunLimits } from '../../sim/violation.ts';
 import { Act, answering, scripted, TinyWorld } from '../support/tiny-world.ts';
 
@@ -206,9 +206,65 @@ describe('an immediate operation', () => {
     const world = new TinyWorld();
     world.task('a', function* () {
       const value = yield* new Note('choice', (context) => context.choose('colour', 3));
-      yield world.says(String(value));
+      const shade = yield* new Choose('shade', 1 + value);
+      yield world.says(`${value}${shade}`);
     });
-    expect(world.everyRun().map(({ log }) => log)).toEqual(['0', '1', '2']);
+    // Three colours with one, two and three shades.
+    expect(world.everyRun().map(({ log }) => log)).toEqual(['00', '10', '11', '20', '21', '22']);
+  });
+});
+
+describe('a flow inside a flow', () => {
+  /** `depth` flows deep, one step each way; returns how many steps it took. */
+  function* nested(world: TinyWorld, depth: number): Flow<number> {
+    yield world.says(`down${depth}`);
+    const below = depth === 0 ? 0 : ((yield nested(world, depth - 1)) as number);
+    yield world.says(`up${depth}`);
+    return below + 2;
+  }
+
+  it('may be yielded as it is: its steps are steps of the process, its result comes back', () => {
+    const results: number[] = [];
+    const world = new TinyWorld().task('t', function* () {
+      results.push((yield nested(world, 2)) as number);
+      yield world.says('end');
+    });
+    expect(world.run()).toMatchObject({ end: 'finished', events: 7 });
+    expect(world.log).toEqual(['down2', 'down1', 'down0', 'up0', 'up1', 'up2', 'end']);
+    expect(results).toEqual([6]);
+  });
+
+  it('interleaves as the same steps written out would: C(6, 2) = 15', () => {
+    const world = new TinyWorld().task('t', function* () {
+      yield nested(world, 1);
+    });
+    expect(world.counter('b', 2).everyRun()).toHaveLength(15);
+  });
+
+  it('without a step is none, and costs no turn', () => {
+    function* empty(steps: readonly Act[] = []): Flow<string> {
+      yield* steps;
+      return 'nothing';
+    }
+    const results: unknown[] = [];
+    const world = new TinyWorld().task('t', function* () {
+      results.push(yield empty(), yield* empty());
+      yield world.says('t');
+      results.push(yield empty());
+    });
+    // One step, and one of b: 2 orders.
+    expect(world.counter('b', 1).everyRun()).toHaveLength(2);
+    expect(results).toEqual(Array(6).fill('nothing'));
+  });
+
+  it('is left with the run: the next run begins at the top', () => {
+    const world = new TinyWorld({ maxEvents: 3 }).task('t', function* () {
+      yield nested(world, 5);
+    });
+    for (let run = 0; run < 2; run += 1) {
+      expect(world.run()).toMatchObject({ end: 'limit', events: 3 });
+      expect(world.log).toEqual(['down5', 'down4', 'down3']);
+    }
   });
 });
 
