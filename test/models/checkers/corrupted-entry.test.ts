@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkers } from '../../../models/checkers/checkers.ts';
+import { corruptedEntry } from '../../../models/checkers/corrupted-entry.ts';
 import { pasidEntryFor } from '../../../models/linux/vtd/pasid-encoding.ts';
 import type { Stage } from '../../../models/linux/vtd/vtd-driver.ts';
 import { encodeScalableContextEntry } from '../../../models/vtd/entries/scalable-context-entry.ts';
@@ -75,6 +76,23 @@ describe('corrupted-entry', () => {
     expect(run.faults).toEqual([0x59]);
   });
 
+  it('is not broken by an entry that was cleared undeclared: it says itself that it is not present', () => {
+    const world = vtdWorld({
+      domains: { a: { stage: 'first', did: 5 } },
+      attach: [{ pasid: 1, domain: 'a' }],
+      tasks: {
+        *driver({ cpu, vtd }) {
+          yield* cpu.store64(vtd.pasidEntryAddress('nic', 1), 0n);
+        },
+      },
+      dma: { traffic: { pasid: 1 } },
+      checkers: [corruptedEntry],
+    });
+    const run = world.runWith({ legs: [], prefer: ['driver'] });
+    expect(run.events('entry-used').at(-1)).toMatchObject({ present: false, version: 0 });
+    expect(run.rules).toEqual([]);
+  });
+
   it('is broken by a present entry where software has none', () => {
     const world = vtdWorld({
       domains: { a: { stage: 'first', did: 5 } },
@@ -111,7 +129,7 @@ describe('corrupted-entry', () => {
           },
         },
         dma: { traffic: { pasid: 1 } },
-        checkers: checkers.filter(({ rule }) => rule === 'corrupted-entry'),
+        checkers: [corruptedEntry],
       });
       return world.runWith({ legs: [], prefer: ['driver'] });
     };

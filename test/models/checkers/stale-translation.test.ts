@@ -85,6 +85,24 @@ describe('stale-translation', () => {
     expect(run.rules).toEqual([]);
   });
 
+  it('is not broken by a torn entry, which is no old one', () => {
+    const world = vtdWorld({
+      domains: { a: { stage: 'second', did: 5 } },
+      attach: [{ pasid: 1, domain: 'a' }],
+      tasks: {
+        *driver({ cpu, vtd }) {
+          yield* cpu.store64(vtd.pasidEntryAddress('nic', 1) + 8, 9n | (1n << 23n));
+        },
+      },
+      dma: { traffic: { pasid: 1 } },
+      checkers: [staleTranslation],
+    });
+    const run = world.runWith({ legs: [], prefer: ['driver'] });
+    expect(run.events('entry-used').at(-1)).toMatchObject({ present: true, version: 0 });
+    expect(run.events('dma')).toHaveLength(1);
+    expect(run.rules).toEqual([]);
+  });
+
   it('is not broken by a translation built from the entry that came next', () => {
     const world = vtdWorld({
       vtd: warm,

@@ -128,6 +128,18 @@ describe('a cache of small capacity', () => {
   });
 });
 
+describe('the PASID cache', () => {
+  it.each([
+    { what: 'another source with the same PASID', sid: 0x18, pasid: 1, iova: 0x1000, found: 0 },
+    { what: 'the same source with another PASID', sid: 0x10, pasid: 2, iova: 0x1000, found: 0 },
+    { what: 'the same source and PASID with another page', sid: 0x10, pasid: 1, iova: 0x2000, found: 1 },
+  ])('has $found rows for $what', ({ found, sid, pasid, iova }) => {
+    const sketch = { vtd: { pasidCacheEntries: 4 }, devices: { nic: 0x10, gpu: 0x18 } };
+    const run = inTurn({ one: { pasid: 1 }, two: { sid, pasid, iova } }, sketch);
+    expect(hits(run, 'pasid-cache')).toBe(found);
+  });
+});
+
 describe('what is cached with CM = 0 (VT-d 6.1)', () => {
   const vtd = { contextCacheEntries: 4, pasidCacheEntries: 4, iotlbEntries: 4 };
   const broken = {

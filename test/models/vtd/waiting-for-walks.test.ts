@@ -40,6 +40,15 @@ describe('a PASID-cache invalidation', () => {
     expect(at(run, 'status-written')).toBeGreaterThan(at(run, 'invalidation-done'));
   });
 
+  it('waits as well for a request that has not come to its PASID entry yet', () => {
+    const world = vtdWorld({ ...submitting(invalidate.pasidCache()), dma: { traffic: { pasid: 1 } } });
+    const legs = [
+      { run: 'traffic', until: seen('entry-read', 1, ({ structure }) => structure === 'scalable-context-entry') },
+    ];
+    const run = world.runWith({ legs, prefer: queueFirst });
+    expect(at(run, 'invalidation-done')).toBeGreaterThan(at(run, 'entry-used', isPasidEntry));
+  });
+
   it('drops what that fetch has put into the cache', () => {
     const vtd = { pasidCacheEntries: 1 };
     const world = vtdWorld({ ...submitting(invalidate.pasidCache()), vtd, dma: { traffic: { pasid: 1 } } });
