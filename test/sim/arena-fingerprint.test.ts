@@ -136,6 +136,18 @@ describe('the fingerprint', () => {
     expect(new Set(prints).size).toBe(left.length);
   });
 
+  it('knows its times also when they were allocated before the arena had to grow', () => {
+    const at = (nowNs: number) => {
+      const arena = new Arena();
+      arena.allocateTimes('time', 1);
+      arena.allocate('much', 5000);
+      arena.seal();
+      arena.putTime(0, nowNs + 40);
+      return arena.fingerprint(nowNs);
+    };
+    expect(at(1000)).toBe(at(0));
+  });
+
   it('differs with which of two times is the later one', () => {
     const arena = sealedArena();
     arena.putTime(timeBase(0), 10);

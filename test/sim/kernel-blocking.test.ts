@@ -57,6 +57,39 @@ describe('a blocking step', () => {
     expect(orders(world)).toEqual(log);
   });
 
+  it('keeps its window while its guard holds, whatever others do meanwhile', () => {
+    const world = new TinyWorld();
+    world.task('c', function* () {
+      yield world.says('c', { minNs: 0, maxNs: 10, guard: () => true });
+    });
+    world.task('d', function* () {
+      yield world.says('d', { minNs: 6, maxNs: 6 });
+      yield world.says('d', { minNs: 6, maxNs: 6 });
+    });
+    // d's steps are at 6 and 12; c is due by 10.
+    expect(orders(world)).toEqual(['c d d', 'd c d']);
+  });
+
+  it('has a new window when its guard turned false and true again', () => {
+    const world = new TinyWorld();
+    const flag = new Cell(world.arena, 'flag');
+    const put = (value: number, atNs: number) =>
+      world.says(`p${value}`, { minNs: atNs, maxNs: atNs, act: () => flag.set(value) });
+    world.task('p', function* () {
+      yield put(1, 100);
+      yield put(0, 2);
+      yield put(1, 98);
+    });
+    world.task('c', function* () {
+      yield world.says('c', { minNs: 5, maxNs: 10, guard: () => flag.get() === 1 });
+    });
+    world.task('o', function* () {
+      yield world.says('o', { minNs: 204, maxNs: 204 });
+    });
+    // The flag is up from 100 to 102 and from 200 on: c's window is [205, 210], so o at 204 comes first.
+    expect(orders(world)).toEqual(['p1 p0 p1 o c']);
+  });
+
   it('that may go on at once needs no waking', () => {
     const world = new TinyWorld().task('a', function* () {
       yield new WaitUntil('nothing', () => true);

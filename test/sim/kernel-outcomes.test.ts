@@ -126,6 +126,7 @@ describe('a broken rule', () => {
     const world = new TinyWorld();
     return world.task('t', function* () {
       yield world.says('t1', { act: () => world.kernel.violate(rule, stops) });
+      yield new Note('after', () => void world.log.push('note'));
       yield world.says('t2', { act: () => world.kernel.violate({ ...rule, rule: 'r2' }, stops) });
     });
   }
@@ -133,11 +134,14 @@ describe('a broken rule', () => {
   it('that stops the run ends it after this step', () => {
     const world = breaking(true);
     expect(world.run()).toMatchObject({ end: 'violated', violations: [rule], events: 1 });
+    // Not even the note that would be part of the step.
     expect(world.log).toEqual(['t1']);
   });
 
   it('that does not is noted, with those after it', () => {
-    const outcome = breaking(false).run();
+    const world = breaking(false);
+    const outcome = world.run();
+    expect(world.log).toEqual(['t1', 'note', 't2']);
     expect(outcome).toMatchObject({ end: 'finished', events: 2 });
     expect(outcome.violations.map((violation) => violation.rule)).toEqual(['r', 'r2']);
   });

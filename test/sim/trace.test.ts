@@ -7,9 +7,10 @@ import { Trace, type TraceRecord } from '../../sim/trace.ts';
 
 type Small =
   | { readonly kind: 'word'; readonly value: number; readonly ok: boolean; readonly words: readonly number[] }
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'pair'; readonly left: string; readonly right: string };
 
-const smallFields = { word: ['value', 'ok', 'words'], text: ['text'] } as const;
+const smallFields = { word: ['value', 'ok', 'words'], text: ['text'], pair: ['left', 'right'] } as const;
 
 function smallTrace(): { trace: Trace<Small>; clock: { nowNs: number; stepNumber: number; processId: number } } {
   const clock = { nowNs: 0, stepNumber: 0, processId: -1 };
@@ -118,6 +119,8 @@ describe('the digest', () => {
       [text('b'), text('a')],
       [text('ab'), text('')],
       [text('ab')],
+      [{ kind: 'pair', left: 'ab', right: 'c' }],
+      [{ kind: 'pair', left: 'a', right: 'bc' }],
       [word],
       [{ ...word, words: [1] }],
       [{ ...word, words: [1, 2, 0] }],
