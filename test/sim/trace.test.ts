@@ -8,9 +8,17 @@ import { Trace, type TraceRecord } from '../../sim/trace.ts';
 type Small =
   | { readonly kind: 'word'; readonly value: number; readonly ok: boolean; readonly words: readonly number[] }
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'pair'; readonly left: string; readonly right: string };
+  | { readonly kind: 'note'; readonly text: string }
+  | { readonly kind: 'pair'; readonly left: string; readonly right: string }
+  | { readonly kind: 'lists'; readonly before: readonly number[]; readonly after: readonly number[] };
 
-const smallFields = { word: ['value', 'ok', 'words'], text: ['text'], pair: ['left', 'right'] } as const;
+const smallFields = {
+  word: ['value', 'ok', 'words'],
+  text: ['text'],
+  note: ['text'],
+  pair: ['left', 'right'],
+  lists: ['before', 'after'],
+} as const;
 
 function smallTrace(): { trace: Trace<Small>; clock: { nowNs: number; stepNumber: number; processId: number } } {
   const clock = { nowNs: 0, stepNumber: 0, processId: -1 };
@@ -119,6 +127,9 @@ describe('the digest', () => {
       [text('b'), text('a')],
       [text('ab'), text('')],
       [text('ab')],
+      [{ kind: 'note', text: 'ab' }],
+      [{ kind: 'lists', before: [1], after: [2, 3] }],
+      [{ kind: 'lists', before: [1, 2], after: [3] }],
       [{ kind: 'pair', left: 'ab', right: 'c' }],
       [{ kind: 'pair', left: 'a', right: 'bc' }],
       [word],

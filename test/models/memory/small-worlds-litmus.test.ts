@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { BarrierName } from '../../../models/memory/barriers.ts';
 import type { Cpu } from '../../../models/memory/cpu.ts';
 import type { MemoryModelName } from '../../../models/memory/memory-model.ts';
+import { TsoCore } from '../../../models/memory/tso-core.ts';
+import { Arena } from '../../../sim/arena.ts';
 import type { Flow } from '../../../sim/operation.ts';
 import { MemoryWorld, registers } from '../../support/memory-world.ts';
 
@@ -239,6 +241,36 @@ describe('store-to-load forwarding', () => {
     expect(alone([wide, narrow, load]).explore(r)).toEqual({ schedules: 2, outcomes: ['3333333311111111'] });
     // Wide last: forwarded. s s d d has 3 places for the load after the second s, s d s d has 2: 5.
     expect(alone([narrow, wide, load]).explore(r)).toEqual({ schedules: 5, outcomes: ['2222222211111111'] });
+  });
+});
+
+describe('a store buffer', () => {
+  it('forwards stores only: a register write or a clflush in it is no contents of memory', () => {
+    const arena = new Arena();
+    const arrived: string[] = [];
+    const core = new TsoCore(
+      arena,
+      'buffer',
+      { entryCount: 4, maxNs: 1 },
+      {
+        readWord: (address) => address,
+        apply: ({ kind, address, words }) => void arrived.push(`${kind} 0x${address.toString(16)} ${words}`),
+      },
+    );
+    core.write({ kind: 'store', address: x, words: [1, 2] });
+    core.write({ kind: 'register', address: y, words: [3] });
+    core.write({ kind: 'flush', address: x, words: [] });
+    core.write({ kind: 'register', address: 0xfed9_0088, words: [0xffff_ffff] });
+    expect([core.readWord(x), core.readWord(x + 4), core.readWord(y)]).toEqual([1, 2, y]);
+    expect([core.canRead(x, 2), core.canRead(y, 1), core.canRead(y, 2), core.hasRoom()]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
+    while (!core.isDrained()) core.drainOldest();
+    // All of them in one queue, in order; what was unsigned arrives unsigned.
+    expect(arrived).toEqual(['store 0x100 1,2', 'register 0x140 3', 'flush 0x100 ', 'register 0xfed90088 4294967295']);
   });
 });
 

@@ -28,7 +28,8 @@ function walks(
         x: () => cpu.store64(x, 1n),
         y: () => cpu.store64(y, 1n),
         other: () => cpu.store64(otherLine, 1n),
-        flush: () => cpu.flushLine(x),
+        // Any address of the line will do.
+        flush: () => cpu.flushLine(y + 4),
         'flush-other': () => cpu.flushLine(otherLine),
         mb: () => cpu.barrier('mb'),
       };

@@ -48,6 +48,21 @@ describe.each([
   });
 });
 
+describe('recording', () => {
+  it('keeps the choices of the last run, and leaves those taken from it alone', () => {
+    const scheduler = random(1);
+    const recording = new RecordingScheduler(scheduler);
+    const { kernel } = new SuiteWorld();
+    kernel.run(recording);
+    const { choices } = recording;
+    const first = [...choices];
+    scheduler.seed = { low: 2, high: 0 };
+    kernel.run(recording);
+    expect(choices).toEqual(first);
+    expect(recording.choices).toEqual(new SuiteWorld().record(random(2)).choices);
+  });
+});
+
 describe('random', () => {
   it('draws one choice without shifting those of another name', () => {
     const draws = (others: number) => {
