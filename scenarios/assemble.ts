@@ -17,6 +17,14 @@ import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
 import type { World } from './format/schema.ts';
+import {
+  contextTableName,
+  maxTrackedEntries,
+  pagesOfSteps,
+  parseRequesterId,
+  pasidsOf,
+  pasidTableName,
+} from './format/world-plan.ts';
 import { inlineTask } from './inline-steps.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
@@ -75,6 +83,10 @@ class Assembly {
       }));
       this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
     }
+    // A page made in the middle of a run would have its address from the runs before.
+    for (const name of pagesOfSteps(this.#world)) {
+      this.page(name);
+    }
     for (const device of tables) {
       this.#writeStart(device);
     }
@@ -98,7 +110,7 @@ class Assembly {
     return { system: this.#system, reached, entryNames: registry.list().map(({ name }) => name) };
   }
 
-  /** A page of memory by its name in the scenario; made when first named. */
+  /** A page of memory by its name; made when first named. */
   page(name: string): number {
     let address = this.#pages.get(name);
     if (address === undefined) {
@@ -118,7 +130,7 @@ class Assembly {
     const bus = sid >>> 8;
     const devfn = sid & 0xff;
     const upper = this.#isScalable && devfn >= 0x80;
-    const contextTable = this.page(`context table ${bus}${this.#isScalable ? (upper ? ' upper' : ' lower') : ''}`);
+    const contextTable = this.page(contextTableName(sid, this.#isScalable));
     const directory = this.#isScalable ? this.page(`${name} PASID directory`) : 0;
     driver.addDevice({
       name,
@@ -127,44 +139,24 @@ class Assembly {
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
     });
-    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
+    for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
-        driver.addPasidTable(name, pasid, this.page(`${name} PASID table ${pasid >>> 6}`));
+        driver.addPasidTable(name, pasid, this.page(pasidTableName(name, pasid)));
       }
     }
     return { name, sid, contextTable, directory };
   }
 
-  /** Every PASID of a device that the scenario speaks of, in order of first mention. */
-  #pasidsOf(device: string): readonly number[] {
-    const { start, tasks } = this.#world;
-    const pasids = new Set<number>();
-    for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
-      if (attachment.device === device) {
-        pasids.add(attachment.pasid);
-      }
-    }
-    for (const task of Object.values(tasks)) {
-      if ('dma' in task && task.device === device) {
-        pasids.add(task.dma.pasid ?? 0);
-      } else if ('flow' in task && task.with.device === device) {
-        pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
-      } else if ('steps' in task) {
-        for (const match of JSON.stringify(task.steps, bigintText).matchAll(/"([a-z][a-z0-9-]*)\.pasid\[([0-9]+)\]/g)) {
-          if (match[1] === device) {
-            pasids.add(Number(match[2]));
-          }
-        }
-      }
-    }
-    return [...pasids];
-  }
-
   #writeStart({ name, contextTable, directory }: DeviceTables): void {
     const { memory, driver } = this.#system;
     const device = driver.device(name);
-    const isMissing = (entry: string): boolean =>
-      this.#world.start.notPresent.some((missing) => missing.device === name && missing.entry === entry);
+    const isMissing = (entry: string, pasid?: number): boolean =>
+      this.#world.start.notPresent.some(
+        (missing) =>
+          missing.device === name &&
+          missing.entry === entry &&
+          (pasid === undefined || missing.pasid >>> 6 === pasid >>> 6),
+      );
     if (!isMissing('root')) {
       const encodeRoot = this.#isScalable ? encodeScalableRootHalf : encodeRootEntry;
       memory.initialise(device.rootEntryAddress, encodeRoot({ present: 1, contextTablePointer: contextTable }));
@@ -173,8 +165,8 @@ class Assembly {
       const words = encodeScalableContextEntry({ present: 1, pasidEnable: 1, pasidDirectoryPointer: directory });
       memory.initialise(device.contextEntryAddress, words);
     }
-    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
-      if (!isMissing('pasid-directory')) {
+    for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
+      if (!isMissing('pasid-directory', pasid)) {
         const pasidTablePointer = driver.pasidTableAddress(name, pasid);
         memory.initialise(directory + (pasid >>> 6) * 8, encodePasidDirectoryEntry({ present: 1, pasidTablePointer }));
       }
@@ -207,7 +199,7 @@ class Assembly {
     });
     const contextStructure = this.#isScalable ? 'scalable-context-entry' : 'context-entry';
     this.#trackOne(device.contextEntryAddress, `${name}.context`, contextStructure, { sid, pasid: -1 });
-    for (const pasid of this.#isScalable ? this.#pasidsOf(name) : []) {
+    for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       const directoryEntry = device.pasidDirectoryAddress + (pasid >>> 6) * 8;
       this.#trackOne(directoryEntry, `${name}.directory[${pasid >>> 6}]`, 'pasid-directory-entry', { sid, pasid });
       const address = driver.pasidEntryAddress(name, pasid);
@@ -284,7 +276,7 @@ function systemConfigOf({ platform, limits }: World): SystemConfig {
       preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
     },
     vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
-    trackedEntries: 32,
+    trackedEntries: maxTrackedEntries,
   };
 }
 
@@ -292,13 +284,4 @@ function definedOf<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K]
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
-}
-
-function parseRequesterId(text: string): number {
-  const [bus, device, fn] = text.split(/[:.]/).map((part) => Number.parseInt(part, 16)) as [number, number, number];
-  return (bus << 8) | (device << 3) | fn;
-}
-
-function bigintText(_key: string, value: unknown): unknown {
-  return typeof value === 'bigint' ? value.toString() : value;
 }

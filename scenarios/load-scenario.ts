@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { checkReferences, reachNames, ruleNames, unknownName } from './format/check-references.ts';
+import { checkReferences, reachNames, ruleNames } from './format/check-references.ts';
 import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
-import { caseKeys, type ExpandedCase, expandCase } from './format/expand-cases.ts';
+import { caseKeys, combinationCount, type ExpandedCase, expandCase, variableNames } from './format/expand-cases.ts';
+import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
 import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
-import { findVariables, substitute } from './format/substitute.ts';
+import { findVariables, substitute, substitutedSize } from './format/substitute.ts';
 import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
 import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
 
@@ -46,6 +47,8 @@ const frameKeys = Object.keys(frameSchema.shape);
 const worldKeys = Object.keys(worldSchema.shape);
 const maxFileBytes = 1 << 20;
 const maxCases = 10_000;
+/** Values in all cases together, with variables filled in: about a second's work. */
+const maxValues = 250_000;
 
 /** Reads and checks a scenario. Throws ScenarioError with every mistake of the file. */
 export function loadScenarioFile(path: string): LoadedScenario {
@@ -85,10 +88,18 @@ class Loader {
   readonly #sha256: string;
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
+  /** The part of the file that each case fills in, and the variables in it. */
+  readonly #worldNode: YamlMap;
+  readonly #used: ReadonlySet<string>;
+  #caseCount = 0;
+  #valueCount = 0;
 
   constructor(document: YamlDocument, sha256: string) {
     this.#document = document;
     this.#sha256 = sha256;
+    const { root } = document;
+    this.#worldNode = { ...root, entries: root.entries.filter(({ key }) => worldKeys.includes(key)) };
+    this.#used = new Set(findVariables(this.#worldNode).map(({ name }) => name));
   }
 
   load(): LoadedScenario {
@@ -144,11 +155,14 @@ class Loader {
     this.#checkCaseKeys(node);
     const matrix = (entryOf(node, 'matrix') ?? entryOf(root, 'matrix'))?.value;
     const defaults = entryOf(root, 'variables')?.value;
-    const expanded = expandCase({ name: entry.key, definition, node, matrix, defaults });
-    if (expanded.length > maxCases) {
-      this.#report(entry.keyNode, `the matrix makes ${expanded.length} cases; the limit is ${maxCases}`);
+    this.#caseCount += combinationCount({ node, matrix });
+    if (this.#caseCount > maxCases) {
+      this.#report(entry.keyNode, `the file comes to ${this.#caseCount} cases here; the limit is ${maxCases}`);
       return [];
     }
+    this.#checkConditions(node, definition, variableNames({ node, matrix, defaults }));
+    const expanded = expandCase({ name: entry.key, definition, node, matrix, defaults });
+    this.#checkCaseNames(expanded, entry);
     const reach = definition.reach ?? frame.reach;
     this.#checkNames('reach', reach, reachNames, entryOf(node, 'reach') ?? entryOf(root, 'reach') ?? entry);
     return expanded.flatMap((one) => {
@@ -174,9 +188,31 @@ class Loader {
     });
   }
 
+  /** A replay names one case: of two with one name it could only run the first. */
+  #checkCaseNames(expanded: readonly ExpandedCase[], { keyNode }: YamlEntry): void {
+    const names = new Set<string>();
+    for (const { name } of expanded) {
+      if (names.has(name)) {
+        this.#report(keyNode, `the matrix makes two cases "${name}"`, 'is a value listed twice?');
+      }
+      names.add(name);
+    }
+  }
+
+  /** A condition on a variable that is not there would never hold. */
+  #checkConditions(node: YamlMap, { expect }: Case, known: readonly string[]): void {
+    for (const [i, option] of (typeof expect === 'string' ? [] : expect).entries()) {
+      const when = typeof option === 'string' ? {} : (option.when ?? {});
+      for (const name of Object.keys(when).filter((each) => !known.includes(each))) {
+        const { message, hint } = unknownName('variable', name, known);
+        this.#report(positionOf(node, ['expect', i, 'when', name], 'key'), message, hint);
+      }
+    }
+  }
+
   /** A key of a case that is neither one of ours nor used as `$key` anywhere is a slip. */
   #checkCaseKeys(node: YamlMap): void {
-    const used = new Set(findVariables(this.#worldNode()).map(({ name }) => name));
+    const used = this.#used;
     const { root } = this.#document;
     const matrices = [entryOf(node, 'matrix'), entryOf(root, 'matrix'), entryOf(root, 'variables')].map(
       (found) => found?.value,
@@ -195,8 +231,18 @@ class Loader {
 
   #loadWorld({ variables }: ExpandedCase, entry: YamlEntry): World | undefined {
     const before = this.#diagnostics.length;
-    const node = substitute(this.#worldNode(), variables);
+    this.#valueCount += substitutedSize(this.#worldNode, variables);
+    if (this.#valueCount > maxValues) {
+      const message = `with variables filled in the cases come to more than ${maxValues} values`;
+      this.#report(entry.keyNode, message, 'split the file, or make the values of its variables shorter');
+      return undefined;
+    }
+    const node = substitute(this.#worldNode, variables);
     for (const use of findVariables(node)) {
+      if (variables.has(use.name)) {
+        this.#report(use.node, `"$${use.name}" stands in the value of a variable`, 'write its value there');
+        continue;
+      }
       const near = closest(use.name, variables.keys());
       const hint = near === undefined ? `give it a value in the case: "${use.name}: ..."` : `did you mean "$${near}"?`;
       this.#report(use.node, `"$${use.name}" has no value in the case "${entry.key}"`, hint);
@@ -216,11 +262,6 @@ class Loader {
       this.#report(positionOf(node, path, part), `${message}`, hint);
     }
     return result.data;
-  }
-
-  #worldNode(): YamlMap {
-    const { root } = this.#document;
-    return { ...root, entries: root.entries.filter(({ key }) => worldKeys.includes(key)) };
   }
 
   #checkExpectation({ name, expect }: ExpandedCase, entry: YamlEntry): readonly string[] {

@@ -1,6 +1,6 @@
 import type { Case } from './schema.ts';
 import type { Variables } from './substitute.ts';
-import type { YamlMap, YamlNode } from './yaml-node.ts';
+import type { YamlEntry, YamlMap, YamlNode } from './yaml-node.ts';
 
 /** One case with one combination of matrix values. */
 export interface ExpandedCase {
@@ -25,23 +25,32 @@ export interface CaseToExpand {
   readonly defaults: YamlNode | undefined;
 }
 
+/** How many cases {@link expandCase} makes: to be asked first, as a short matrix can stand for more than memory holds. */
+export function combinationCount({ node, matrix }: Pick<CaseToExpand, 'node' | 'matrix'>): number {
+  const counts = dimensionsOf(node, matrix).map(({ value }) => (value.kind === 'list' ? value.items.length : 0));
+  return counts.reduce((product, count) => product * count, 1);
+}
+
+/** Variables that the case itself, its matrix or the file gives a value. */
+export function variableNames({
+  node,
+  matrix,
+  defaults,
+}: Omit<CaseToExpand, 'name' | 'definition'>): readonly string[] {
+  return [...ownVariables(node), ...dimensionsOf(node, matrix), ...entriesOf(defaults)].map(({ key }) => key);
+}
+
 /** One case for every combination of its matrix, the last variable changing fastest. */
 export function expandCase({ name, definition, node, matrix, defaults }: CaseToExpand): readonly ExpandedCase[] {
-  const own = new Map<string, YamlNode>();
-  for (const { key, value } of node.entries) {
-    if (!caseKeys.includes(key)) {
-      own.set(key, value);
-    }
-  }
-  // What a case fixes itself is no dimension of its matrix.
-  const dimensions = matrix?.kind === 'map' ? matrix.entries.filter(({ key }) => !own.has(key)) : [];
+  const dimensions = dimensionsOf(node, matrix);
+  const fixed = [...entriesOf(defaults), ...ownVariables(node)].map(({ key, value }) => [key, value] as const);
   const combinations = dimensions.reduce<readonly (readonly YamlNode[])[]>(
     (rows, { value }) =>
       rows.flatMap((row) => (value.kind === 'list' ? value.items.map((item) => [...row, item]) : [])),
     [[]],
   );
   return combinations.map((values) => {
-    const variables = new Map([...entriesOf(defaults), ...own]);
+    const variables = new Map(fixed);
     for (const [i, { key }] of dimensions.entries()) {
       variables.set(key, values[i] as YamlNode);
     }
@@ -50,8 +59,18 @@ export function expandCase({ name, definition, node, matrix, defaults }: CaseToE
   });
 }
 
-function entriesOf(node: YamlNode | undefined): readonly (readonly [string, YamlNode])[] {
-  return node?.kind === 'map' ? node.entries.map(({ key, value }) => [key, value] as const) : [];
+function ownVariables(node: YamlMap): readonly YamlEntry[] {
+  return node.entries.filter(({ key }) => !caseKeys.includes(key));
+}
+
+/** What a case fixes itself is no dimension of its matrix. */
+function dimensionsOf(node: YamlMap, matrix: YamlNode | undefined): readonly YamlEntry[] {
+  const own = new Set(ownVariables(node).map(({ key }) => key));
+  return entriesOf(matrix).filter(({ key }) => !own.has(key));
+}
+
+function entriesOf(node: YamlNode | undefined): readonly YamlEntry[] {
+  return node?.kind === 'map' ? node.entries : [];
 }
 
 function expectationFor(expect: Case['expect'], variables: Variables): readonly string[] | undefined {

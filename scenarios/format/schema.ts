@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { placePattern } from './place.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
@@ -38,7 +39,6 @@ const timing = z.strictObject({
 const capabilities = z.strictObject({
   CM: z.int().min(0).max(0).optional().describe('Caching mode; 1 is not modelled yet.'),
   SRS: z.int().min(0).max(1).optional().describe('Supervisor requests supported.'),
-  SMPWC: z.int().min(0).max(1).optional().describe('Scalable-mode page-walk coherency.'),
   firstStageModeAlwaysUsed: z.int().min(0).max(1).optional().describe('FSPM is checked in every entry (UNVERIFIED).'),
 });
 
@@ -133,7 +133,7 @@ const start = z.strictObject({
 const place = z
   .string()
   .regex(
-    /^([a-z][a-z0-9-]*(\.(root|context|directory|pasid)(\[[0-9]+\])?)?(\.q[0-7])?)$/,
+    placePattern,
     'a place is device.root, device.context, device.directory[pasid], device.pasid[pasid] or a page, then .q0 to .q7',
   );
 
@@ -228,14 +228,22 @@ const limits = z.strictObject({
   maxRetries: z.int().min(1).max(1_000_000).default(1000),
 });
 
+/** An entry has at most 15 configurations in a run: one for each domain, and not present. */
+const maxDomains = 14;
+const maxTasks = 64;
+
 /** Everything of a scenario that a run is built from, for one case, with its variables filled in. */
 export const worldSchema = z.strictObject({
   platform,
-  domains: z.record(name, domain).default({}),
+  domains: z
+    .record(name, domain)
+    .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
+    .default({}),
   start: start.prefault({}),
   tasks: z
     .record(name, task)
-    .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' }),
+    .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })
+    .refine((tasks) => Object.keys(tasks).length <= maxTasks, { message: `there can be ${maxTasks} tasks` }),
   limits: limits.prefault({}),
 });
 

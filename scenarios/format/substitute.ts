@@ -28,6 +28,23 @@ function substituteNode(node: YamlNode, variables: Variables): YamlNode {
   }
 }
 
+/** Values of the tree that {@link substitute} would give: to be asked first, as a variable can be long and used often. */
+export function substitutedSize(map: YamlMap, variables: Variables): number {
+  const sizes = new Map([...variables].map(([name, node]) => [name, sizeOf(node, () => undefined)]));
+  return sizeOf(map, (name) => sizes.get(name));
+}
+
+function sizeOf(node: YamlNode, sizeOfVariable: (name: string) => number | undefined): number {
+  switch (node.kind) {
+    case 'scalar':
+      return sizeOfVariable(variableName(node) ?? '') ?? 1;
+    case 'list':
+      return node.items.reduce((sum, item) => sum + sizeOf(item, sizeOfVariable), 1);
+    case 'map':
+      return node.entries.reduce((sum, { value }) => sum + sizeOf(value, sizeOfVariable), 1);
+  }
+}
+
 export function findVariables(node: YamlNode): readonly VariableUse[] {
   switch (node.kind) {
     case 'scalar': {

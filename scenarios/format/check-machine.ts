@@ -1,0 +1,167 @@
+import { type Problem, reference, wrong } from './problem.ts';
+import type { World } from './schema.ts';
+import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from './world-plan.ts';
+
+const pageBytes = 4096;
+/** Four levels of tables; the upper half of a first-stage range is not canonical. */
+const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
+/** The name of a process of the IOMMU: pictures tell columns by names. */
+const engineName = 'invalidation';
+
+/** What is wrong with platform, domains and start, all names aside. */
+export function checkMachine(world: World): readonly Problem[] {
+  return [
+    ...checkPlatform(world),
+    ...checkRequesterIds(world),
+    ...checkMaps(world),
+    ...checkStart(world),
+    ...checkTaskNames(world),
+  ];
+}
+
+/** Whether the machine has room for the world; only a world without other mistakes can be counted. */
+export function checkRoom(world: World): readonly Problem[] {
+  const { memoryPages } = world.platform;
+  const pages = countPages(world);
+  const entries = countTrackedEntries(world);
+  const problems: Problem[] = [];
+  if (pages > memoryPages) {
+    const message = `the scenario needs ${pages} pages of memory, and memoryPages is ${memoryPages}`;
+    const hint =
+      pages <= 4096 ? `set platform.memoryPages: ${pages}` : 'map fewer pages; platform.memoryPages can be up to 4096';
+    problems.push({ path: ['platform', 'memoryPages'], part: 'key', message, hint });
+  }
+  if (entries > maxTrackedEntries) {
+    const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
+    problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
+  }
+  return problems;
+}
+
+function checkPlatform({ platform }: World): readonly Problem[] {
+  const { iommu, cpuStepNs, preemptMaxNs } = platform;
+  const problems: Problem[] = [];
+  if (preemptMaxNs !== 'unbounded' && cpuStepNs > preemptMaxNs) {
+    const message = `a CPU step takes at least cpuStepNs, ${cpuStepNs}, but at most preemptMaxNs, ${preemptMaxNs}`;
+    problems.push({ path: ['platform', 'cpuStepNs'], part: 'key', message, hint: 'make preemptMaxNs greater' });
+  }
+  if (iommu.iotlbLookupComparesDid && iommu.iotlbFirst) {
+    problems.push({
+      path: ['platform', 'iommu', 'iotlbLookupComparesDid'],
+      part: 'key',
+      message: 'the DID is known only after the PASID entry, so it cannot be compared when the IOTLB comes first',
+      hint: 'set platform.iommu.iotlbFirst: false',
+    });
+  }
+  return problems;
+}
+
+function checkRequesterIds({ platform }: World): readonly Problem[] {
+  const owners = new Map<string, string>();
+  return Object.entries(platform.devices).flatMap(([device, { requesterId }]) => {
+    const owner = owners.get(requesterId);
+    owners.set(requesterId, owner ?? device);
+    const path = ['platform', 'devices', device, 'requesterId'];
+    return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
+  });
+}
+
+function checkMaps({ domains }: World): readonly Problem[] {
+  return Object.entries(domains).flatMap(([domain, { stage, map }]) => {
+    const seen = new Map<number, string>();
+    return Object.keys(map).flatMap((text): readonly Problem[] => {
+      const at = { path: ['domains', domain, 'map', text], part: 'key' } as const;
+      // Exact also for numbers that a number cannot hold.
+      const iova = BigInt(text);
+      const bits = mappedBits[stage];
+      if (iova % BigInt(pageBytes) !== 0n) {
+        const hint = `the page begins at 0x${(iova - (iova % BigInt(pageBytes))).toString(16)}`;
+        return [{ ...at, message: `the IOVA ${text} is not the beginning of a 4 KB page`, hint }];
+      }
+      if (iova >= 1n << BigInt(bits)) {
+        return [{ ...at, message: `the IOVA ${text} is too great: tables of stage ${stage} map ${bits} bits` }];
+      }
+      const earlier = seen.get(Number(iova));
+      seen.set(Number(iova), text);
+      return earlier === undefined ? [] : [{ ...at, message: `${text} is the same IOVA as ${earlier}` }];
+    });
+  });
+}
+
+function checkStart(world: World): readonly Problem[] {
+  const { start, platform } = world;
+  const devices = Object.keys(platform.devices);
+  const domains = Object.keys(world.domains);
+  const isScalable = platform.iommu.mode === 'scalable';
+  const problems: Problem[] = [];
+  const entries = new Map<string, string>();
+  for (const list of ['attach', 'leftover'] as const) {
+    for (const [i, { device, pasid, domain }] of start[list].entries()) {
+      const path = ['start', list, i];
+      problems.push(...reference('device', device, devices, [...path, 'device']));
+      problems.push(...reference('domain', domain, domains, [...path, 'domain']));
+      problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
+      problems.push(...checkLegacyStage(world, domain, [...path, 'domain']));
+      const entry = isScalable ? `PASID ${pasid} of "${device}"` : `the context entry of "${device}"`;
+      const before = entries.get(entry);
+      if (before !== undefined) {
+        problems.push(wrong(path, `${entry} already has contents, by start.${before}`));
+      }
+      entries.set(entry, list);
+    }
+  }
+  for (const [i, { device, entry, pasid }] of start.notPresent.entries()) {
+    const path = ['start', 'notPresent', i];
+    problems.push(...reference('device', device, devices, [...path, 'device']));
+    problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
+    if (!isScalable && entry === 'pasid-directory') {
+      problems.push(wrong([...path, 'entry'], 'legacy mode has no PASID directory', scalableHint));
+    }
+    if (!isScalable && entry === 'context' && entries.has(`the context entry of "${device}"`)) {
+      problems.push(wrong(path, `the context entry of "${device}" cannot be attached and not present`));
+    }
+  }
+  if (start.leftover.length > 0 && (platform.iommu.coherentWalks || !isScalable)) {
+    problems.push({
+      path: ['start', 'leftover'],
+      part: 'key',
+      message: 'left-over contents matter only in scalable mode, where walks are not coherent',
+      hint: isScalable ? 'set platform.iommu.coherentWalks: false' : scalableHint,
+    });
+  }
+  return problems;
+}
+
+const scalableHint = 'set platform.iommu.mode: scalable';
+
+/** A PASID that needs a place in the tables. */
+export function checkPasid({ platform }: World, pasid: number, path: readonly PropertyKey[]): readonly Problem[] {
+  if (platform.iommu.mode === 'legacy' && pasid !== 0) {
+    return [wrong(path, 'legacy mode has no PASIDs', scalableHint)];
+  }
+  return pasid < pasidCount
+    ? []
+    : [wrong(path, `PASID ${pasid} has no place in the tables: the directory has room for 0 to ${pasidCount - 1}`)];
+}
+
+/** A legacy context entry leads to second-stage tables, or past all tables. */
+export function checkLegacyStage(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+  const { stage } = Object.hasOwn(world.domains, domain) ? (world.domains[domain] ?? {}) : {};
+  if (world.platform.iommu.mode === 'scalable' || (stage !== 'first' && stage !== 'nested')) {
+    return [];
+  }
+  const message = `the stage of "${domain}" is ${stage}, and a legacy context entry takes second or pass-through`;
+  return [wrong(path, message)];
+}
+
+function checkTaskNames({ tasks }: World): readonly Problem[] {
+  return Object.hasOwn(tasks, engineName)
+    ? [
+        {
+          path: ['tasks', engineName],
+          part: 'key',
+          message: `"${engineName}" is a part of the IOMMU; name it otherwise`,
+        },
+      ]
+    : [];
+}
