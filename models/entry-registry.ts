@@ -22,7 +22,7 @@ interface TrackedEntry {
 }
 
 const maxVersions = 15;
-const state = { versions: 0, legal: 1 } as const;
+const state = { versions: 0, legal: 1, open: 2 } as const;
 
 /**
  * The table entries that software owns and hardware reads, and which configurations software has declared for each. A
@@ -46,7 +46,7 @@ export class EntryRegistry {
   constructor(arena: Arena, memory: PhysicalMemory, trace: SystemTrace, capacity: number) {
     this.#arena = arena;
     this.#memory = memory;
-    this.#state = new Table(arena, 'entries', capacity, 2);
+    this.#state = new Table(arena, 'entries', capacity, 3);
     this.#declared = trace.channel('entry-declared');
     this.#begun = trace.channel('update-begin');
     this.#ended = trace.channel('update-end');
@@ -110,6 +110,7 @@ export class EntryRegistry {
       legal |= 1 << this.#declare(tracked, target);
     }
     this.#state.set(entry, state.legal, legal);
+    this.#state.set(entry, state.open, this.#state.get(entry, state.open) + 1);
     if (this.#begun.active) {
       this.#begun.emit({ kind: 'update-begin', entry, hitless, legal });
     }
@@ -117,7 +118,11 @@ export class EntryRegistry {
 
   /** Software was told that nothing older than `target` is in use any more; only it is legal from here. */
   endUpdate(entry: number, target: ArrayLike<number>): void {
-    const legal = 1 << this.#declare(this.#entries[entry] as TrackedEntry, target);
+    const version = this.#declare(this.#entries[entry] as TrackedEntry, target);
+    const open = Math.max(0, this.#state.get(entry, state.open) - 1);
+    // While another update of the entry is under way, what that one declared stays legal.
+    const legal = open > 0 ? this.#state.get(entry, state.legal) | (1 << version) : 1 << version;
+    this.#state.set(entry, state.open, open);
     this.#state.set(entry, state.legal, legal);
     if (this.#ended.active) {
       this.#ended.emit({ kind: 'update-end', entry, legal });

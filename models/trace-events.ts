@@ -129,6 +129,8 @@ export type TraceEvent =
       /** 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. */
       readonly granularity: 'global' | 'domain' | 'device' | 'pasid' | 'page';
       readonly sid: number;
+      /** Bits of the requester ID that were compared. */
+      readonly sidMask: number;
       readonly did: number;
       readonly pasid: number;
       readonly iova: number;
@@ -178,7 +180,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
   'descriptor-fetched': ['slot', 'words'],
-  'invalidation-done': ['invalidation', 'granularity', 'sid', 'did', 'pasid', 'iova'],
+  'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
   'flow-note': ['text'],

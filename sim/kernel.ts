@@ -75,11 +75,10 @@ export class Kernel implements StepContext {
     return this.#ask('value', name, count);
   }
 
-  retry(loop: string): void {
-    const rounds = this.#processes.countRetry(this.processId);
-    if (rounds >= this.#limits.maxRetries) {
+  retry(loop: string, round: number): void {
+    if (round >= this.#limits.maxRetries) {
       const name = this.#processes.specs[this.processId]?.name;
-      const message = `${name} went through "${loop}" ${rounds} times and is no further`;
+      const message = `${name} went through "${loop}" ${round} times and is no further`;
       this.violate({ rule: 'livelock', message, source: 'limit maxRetries' }, true);
     }
   }

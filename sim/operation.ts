@@ -8,8 +8,8 @@ export interface StepContext {
    * choice added in one model does not shift the draws of another.
    */
   choose(name: string, count: number): number;
-  /** Counts one more round of a retry loop of this process; the limit `retries` turns it into a `livelock`. */
-  retry(loop: string): void;
+  /** Round `round` of a retry loop of this process begins; the limit `maxRetries` turns it into a `livelock`. */
+  retry(loop: string, round: number): void;
 }
 
 /**
@@ -131,21 +131,23 @@ export class WaitUntil extends Operation<void> {
   execute(): void {}
 }
 
-/** The back edge of a loop that tries again; see the rule `livelock`. */
+/** The back edge of a loop that tries again, with the rounds it has made so far; see the rule `livelock`. */
 export class Retry extends Operation<void> {
+  readonly #round: number;
   override get immediate(): boolean {
     return true;
   }
 
   readonly label: string;
 
-  constructor(loop: string) {
+  constructor(loop: string, round: number) {
     super();
     this.label = loop;
+    this.#round = round;
   }
 
   execute(context: StepContext): void {
-    context.retry(this.label);
+    context.retry(this.label, this.#round);
   }
 }
 

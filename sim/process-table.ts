@@ -44,8 +44,6 @@ export class ProcessTable {
   #sealed = false;
   /** Arena words: the states above. */
   #state = 0;
-  /** Arena words: rounds of retry loops. */
-  #retries = 0;
   /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
   #pendedAt = 0;
 
@@ -68,7 +66,6 @@ export class ProcessTable {
     const { count } = this;
     this.#sealed = true;
     this.#state = this.#arena.allocate('kernel.process-states', count);
-    this.#retries = this.#arena.allocate('kernel.retries', count);
     this.#pendedAt = this.#arena.allocateTimes('kernel.pended-at', count);
     this.isOptional = Uint8Array.from(this.specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
     this.delayNames = this.specs.map(({ name }) => `delay of ${name}`);
@@ -101,13 +98,6 @@ export class ProcessTable {
     this.#arena.putTime(this.#pendedAt + 2 * id, nowNs);
     this.earliestNs[id] = nowNs + operation.minNs;
     this.latestNs[id] = nowNs + operation.maxNs;
-  }
-
-  /** Counts one more round of a retry loop. */
-  countRetry(id: number): number {
-    const rounds = this.#arena.get(this.#retries + id) + 1;
-    this.#arena.put(this.#retries + id, rounds);
-    return rounds;
   }
 
   /** What each unfinished task waits for, in words. */

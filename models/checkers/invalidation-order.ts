@@ -1,5 +1,5 @@
 import { Table } from '../../sim/containers.ts';
-import { getField } from '../entry-layout.ts';
+import { fieldMask, getField } from '../entry-layout.ts';
 import type { Structure, TraceEvent } from '../trace-events.ts';
 import { contextEntry } from '../vtd/entries/context-entry.ts';
 import { pasidEntry, pasidTableType } from '../vtd/entries/pasid-entry.ts';
@@ -10,6 +10,8 @@ import {
   type RequiredInvalidation,
   requiredInvalidations,
 } from './required-invalidations.ts';
+
+const secondStageDirtyMask = fieldMask(pasidEntry, ['secondStageAccessedDirty']);
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 
@@ -27,7 +29,7 @@ const structures: Readonly<Record<Structure, ChangedStructure>> = {
  * once a declared configuration that was present is replaced; stores to an entry that is not present take nothing back.
  */
 const column = { owed: 0, change: 1, oldDid: 2, oldPgtt: 3, done: 4 } as const;
-const changes: readonly EntryChange[] = ['present-cleared', 'other-field'];
+const changes = ['present-cleared', 'other-field', 'second-stage-dirty'] as const satisfies readonly EntryChange[];
 
 /** Software took a change as complete without the invalidations of the specification's table, in their order. */
 export const invalidationOrder: Checker = {
@@ -36,7 +38,20 @@ export const invalidationOrder: Checker = {
   stopsRun: false,
   attach({ arena, trace, facts, report, atRest }) {
     const debts = new Table(arena, 'checker.invalidation-order', facts.entryCount, 5);
+    const presentPasids = new Table(arena, 'checker.invalidation-order.present', facts.entryCount, 1);
+    const notePresent = (structure: Structure, entry: number, words: readonly number[]): void => {
+      if (structure === 'pasid-entry') {
+        presentPasids.set(entry, 0, (words[0] as number) & 1);
+      }
+    };
+    trace.observe('entry-declared', ({ structure, entry, version, words }) => {
+      // Version 1 is what memory holds at the start.
+      if (version === 1) {
+        notePresent(structure, entry, words);
+      }
+    });
     trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
+      notePresent(structure, entry, words);
       const isOwed = debts.get(entry, column.owed) === 1;
       const replaces = ((before[0] as number) & 1) === 1 && versionBefore !== 0 && version !== versionBefore;
       if (!isOwed && !replaces) {
@@ -48,7 +63,7 @@ export const invalidationOrder: Checker = {
         debts.set(entry, column.oldPgtt, pgttOf(structure, before));
       }
       if (((before[0] as number) & 1) === 1) {
-        debts.set(entry, column.change, ((words[0] as number) & 1) === 1 ? 1 : 0);
+        debts.set(entry, column.change, changes.indexOf(changeOf(structure, before, words)));
         // What was invalidated before this store may be cached again from what it replaces.
         debts.set(entry, column.done, 0);
       }
@@ -56,7 +71,7 @@ export const invalidationOrder: Checker = {
     trace.observe('invalidation-done', (event) => {
       for (let entry = 0; entry < facts.entryCount; entry += 1) {
         if (debts.get(entry, column.owed) === 1) {
-          const steps = stepsFor(facts, entry, debts);
+          const steps = stepsFor(facts, entry, { debts, presentPasids });
           const done = debts.get(entry, column.done);
           const next = steps[done];
           if (next !== undefined && covers(event, next, { entry, facts, did: debts.get(entry, column.oldDid) })) {
@@ -70,7 +85,7 @@ export const invalidationOrder: Checker = {
     });
     const settle = (entry: number): void => {
       if (debts.get(entry, column.owed) === 1) {
-        const missing = stepsFor(facts, entry, debts)[debts.get(entry, column.done)];
+        const missing = stepsFor(facts, entry, { debts, presentPasids })[debts.get(entry, column.done)];
         if (missing !== undefined) {
           report(
             `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
@@ -91,7 +106,17 @@ export const invalidationOrder: Checker = {
   },
 };
 
-function stepsFor(facts: CheckerFacts, entry: number, debts: Table): readonly RequiredInvalidation[] {
+interface Ghosts {
+  readonly debts: Table;
+  /** 1 for each PASID entry that is present in memory. */
+  readonly presentPasids: Table;
+}
+
+function stepsFor(
+  facts: CheckerFacts,
+  entry: number,
+  { debts, presentPasids }: Ghosts,
+): readonly RequiredInvalidation[] {
   const pgtt = debts.get(entry, column.oldPgtt);
   const { sequence } = requiredInvalidations({
     structure: structures[facts.structureOfEntry(entry)],
@@ -101,8 +126,37 @@ function stepsFor(facts: CheckerFacts, entry: number, debts: Table): readonly Re
     walksSecondStage: pgtt === pasidTableType.second || pgtt === pasidTableType.nested,
     isRidPasid: facts.pasidOfEntry(entry) === 0,
   });
+  // A context whose PASID entries are all not present has nothing in the PASID cache (with CM=0).
+  const skipsPasidCache =
+    facts.structureOfEntry(entry) === 'scalable-context-entry' &&
+    !facts.cachingMode &&
+    !hasPresentPasid(facts, entry, presentPasids);
   // No device here has ATS enabled, so no device TLB can hold anything.
-  return sequence.filter(({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb');
+  return sequence.filter(
+    ({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb' && !(kind === 'pasid-cache' && skipsPasidCache),
+  );
+}
+
+function hasPresentPasid(facts: CheckerFacts, context: number, presentPasids: Table): boolean {
+  for (let entry = 0; entry < facts.entryCount; entry += 1) {
+    if (presentPasids.get(entry, 0) === 1 && facts.sidOfEntry(entry) === facts.sidOfEntry(context)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function changeOf(structure: Structure, before: readonly number[], words: readonly number[]): (typeof changes)[number] {
+  if (((words[0] as number) & 1) === 0) {
+    return 'present-cleared';
+  }
+  const onlyDirty = words.every(
+    (word, i) => ((word ^ (before[i] as number)) & ~(secondStageDirtyMask[i] as number)) === 0,
+  );
+  const pgtt = pgttOf(structure, words);
+  return onlyDirty && (pgtt === pasidTableType.second || pgtt === pasidTableType.nested)
+    ? 'second-stage-dirty'
+    : 'other-field';
 }
 
 interface Scope {
@@ -132,7 +186,9 @@ function coversContext(done: Done, step: RequiredInvalidation, { entry, facts, d
   if (done.granularity === 'global' || step.granularity === 'global') {
     return done.granularity === 'global';
   }
-  return done.granularity === 'device' ? done.sid === facts.sidOfEntry(entry) : done.did === did;
+  return done.granularity === 'device'
+    ? (done.sid & done.sidMask) === (facts.sidOfEntry(entry) & done.sidMask)
+    : done.did === did;
 }
 
 function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {
@@ -142,7 +198,7 @@ function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did 
     case 'domain':
       return step.granularity !== 'global' && (done.did === did || !hasDid(facts.structureOfEntry(entry)));
     case 'pasid':
-      return step.granularity === 'pasid' && done.did === did && done.pasid === facts.pasidOfEntry(entry);
+      return step.granularity === 'pasid' && coversPasid(done, { entry, facts, did });
     default:
       return false;
   }
@@ -151,6 +207,14 @@ function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did 
 /** Which domains a change of the other structures affects, the entry does not say. */
 function hasDid(structure: Structure): boolean {
   return structure === 'pasid-entry' || structure === 'context-entry';
+}
+
+/** A directory entry stands for 64 PASIDs, of domains it does not name. */
+function coversPasid(done: Done, { entry, facts, did }: Scope): boolean {
+  const pasid = facts.pasidOfEntry(entry);
+  return facts.structureOfEntry(entry) === 'pasid-directory-entry'
+    ? done.pasid >>> 6 === pasid >>> 6
+    : done.did === did && done.pasid === pasid;
 }
 
 function didOf(structure: Structure, words: readonly number[]): number {

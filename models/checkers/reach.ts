@@ -100,7 +100,12 @@ function updatingEntries({ arena, trace, entryCount }: Omit<ReachPorts, 'mark'>,
     changed.set(entryCount, 0, changed.get(entryCount, 0) + to - changed.get(entry, 0));
     changed.set(entry, 0, to);
   };
-  trace.observe('entry-changed', (event) => set(event.entry, 1));
-  trace.observe('update-end', (event) => set(event.entry, 0));
+  const begun = new Table(arena, `${name}.begun`, entryCount, 1);
+  trace.observe('update-begin', (event) => begun.set(event.entry, 0, 1));
+  trace.observe('entry-changed', (event) => set(event.entry, begun.get(event.entry, 0)));
+  trace.observe('update-end', (event) => {
+    begun.set(event.entry, 0, 0);
+    set(event.entry, 0);
+  });
   return () => changed.get(entryCount, 0);
 }

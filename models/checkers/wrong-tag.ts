@@ -5,7 +5,8 @@ import { pasidEntry } from '../vtd/entries/pasid-entry.ts';
 import { noPointer, taggedContextPointer, taggedPointer } from '../vtd/entries/tagged-pointer.ts';
 import type { Checker } from './checker.ts';
 
-const maxPairs = 64;
+/** More than the entry registry has configurations for the structures that carry a tag. */
+const maxPairs = 256;
 const column = { did: 0, pointer: 1 } as const;
 
 /**

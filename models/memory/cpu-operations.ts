@@ -288,17 +288,19 @@ export class WaitForWord extends CpuOperation<void> {
 
 export class Lock extends CpuOperation<void> {
   readonly #address: number;
+  readonly #also: (() => boolean) | undefined;
   readonly label: string;
 
-  constructor(cpu: CpuCore, address: number, name: string) {
+  constructor(cpu: CpuCore, lock: { address: number; name: string; also: (() => boolean) | undefined }) {
     super(cpu);
-    this.#address = address;
-    this.label = `lock ${name}`;
+    this.#address = lock.address;
+    this.#also = lock.also;
+    this.label = `lock ${lock.name}`;
   }
 
   override ready(): boolean {
     const { core } = this.cpu.ports;
-    return core.isDrained() && core.readWord(this.#address) === 0;
+    return core.isDrained() && core.readWord(this.#address) === 0 && this.#also?.() !== false;
   }
 
   execute(): void {

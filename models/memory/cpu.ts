@@ -95,9 +95,9 @@ export class Cpu {
     return new WaitForWord(this.#core, { address, value, label });
   }
 
-  /** Takes a spin lock: a locked instruction. */
-  lock(address: number, name: string): Operation<void> {
-    return new Lock(this.#core, address, name);
+  /** Takes a spin lock, when `also` holds too: a locked instruction. */
+  lock(address: number, name: string, also?: () => boolean): Operation<void> {
+    return new Lock(this.#core, { address, name, also });
   }
 
   /** Releases a spin lock: an ordinary store, ordered after earlier ones. */

@@ -51,6 +51,12 @@ export class PhysicalMemory {
     return this.#arena.get(this.#base + (address >>> 2));
   }
 
+  /** Arena index of an address as CPUs see it. */
+  cpuIndex(address: number): number {
+    assert(this.contains(address, 4), 'the walk reads RAM');
+    return this.#base + (address >>> 2);
+  }
+
   /** Arena index of an address as table walks see it. */
   walkIndex(address: number): number {
     assert(this.contains(address, 4), 'the walk reads RAM');
@@ -59,6 +65,7 @@ export class PhysicalMemory {
 
   /** Makes a CPU store of `wordCount` words visible to all CPUs at once (and to walks, if they are coherent). */
   write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): void {
+    assert((address % lineBytes) + wordCount * 4 <= lineBytes, 'an access stays within a cache line');
     const watched = this.#watchedLines[address >>> 6] === 1 && this.#changes(address, words, wordsBase, wordCount);
     if (watched) {
       this.#notify(address, wordCount, 'before');

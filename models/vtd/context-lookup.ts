@@ -157,7 +157,15 @@ export class ContextLookup {
   /** The context entry is known: invalidations of the context cache need not wait for this request any more. */
   #latched(): void {
     this.#noteFaultProcessing();
-    this.#reader.state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
+    const { state, words, request } = this.#reader;
+    const { base } = state.context;
+    if (this.#isScalable) {
+      const ridPasid = getField(scalableContextEntry.fields.ridPasid, words, base);
+      state.pasidTag.set((request.pasid >= 0 ? request.pasid : ridPasid) + 1);
+    } else {
+      state.didTag.set(getField(contextEntry.fields.domainId, words, base) + 1);
+    }
+    state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
   }
 
   #noteFaultProcessing(): void {

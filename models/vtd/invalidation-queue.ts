@@ -6,9 +6,9 @@ import type { Channel } from '../../sim/trace.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { decodeDescriptor, descriptorBytes, descriptorError, descriptorType, waitFields } from './descriptors.ts';
-import { applyInvalidation, type TranslationCaches } from './invalidations.ts';
+import { applyInvalidation, invalidationScope, type TranslationCaches } from './invalidations.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { type WalkPhase, walkPhase } from './walk-state.ts';
+import { type WalkPhase, type WalkState, walkPhase } from './walk-state.ts';
 
 const descriptorWords = descriptorBytes / 4;
 /** One 4 KB page of 256-bit descriptors: IQA.QS = 0, IQA.DW = 1. */
@@ -49,8 +49,8 @@ export interface QueuePorts {
   readonly memory: PhysicalMemory;
   readonly caches: TranslationCaches;
   readonly trace: SystemTrace;
-  /** Phase of every request in flight, by walker. */
-  readonly phases: () => readonly WalkPhase[];
+  /** Every walker's request. */
+  readonly walks: readonly WalkState[];
 }
 
 /**
@@ -236,7 +236,9 @@ export class InvalidationQueue {
       return;
     }
     if (this.#inFlight.get(row, column.stage) === stage.fetched) {
-      this.#waitFor(row, stage.waiting, (phase) => phase <= this.#passedPhase(row));
+      // Draining is promised for the IOTLB (VT-d 6.5.4); that fetches end before their cache is clean is UNVERIFIED.
+      const waits = this.#drains(row) || this.#config.invalidationWaitsForFetch;
+      this.#waitFor(row, stage.waiting, (phase) => waits && phase <= this.#passedPhase(row));
     }
     if (this.#inFlight.get(row, column.stage) === stage.waiting && this.#inFlight.get(row, column.waitsFor) === 0) {
       applyInvalidation(this.#ports.caches, this.#ports.trace, {
@@ -246,7 +248,7 @@ export class InvalidationQueue {
       });
       // A request may have found a row that a request waited for had filled just before: it is on its way to memory and
       // has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by nothing that would wait.
-      const drains = type === descriptorType.iotlb || type === descriptorType.piotlb;
+      const drains = this.#drains(row);
       this.#waitFor(row, stage.draining, (phase) => drains && phase === walkPhase.access);
     }
     if (this.#inFlight.get(row, column.stage) === stage.draining && this.#inFlight.get(row, column.waitsFor) === 0) {
@@ -254,12 +256,21 @@ export class InvalidationQueue {
     }
   }
 
+  #drains(row: number): boolean {
+    const type = this.#inFlight.get(row, column.type);
+    return type === descriptorType.iotlb || type === descriptorType.piotlb;
+  }
+
+  /** Only requests that the invalidation is about are waited for: "only that domain, only that PASID" (VT-d 6.5.4). */
   #waitFor(row: number, next: number, concerns: (phase: WalkPhase) => boolean): void {
+    const scope = invalidationScope(this.#arena.words, this.#wordsBase(row));
     let waitsFor = 0;
-    if (this.#config.invalidationWaitsForFetch) {
-      for (const [walker, phase] of this.#ports.phases().entries()) {
-        waitsFor |= phase !== walkPhase.idle && concerns(phase) ? 1 << walker : 0;
-      }
+    for (const walk of this.#ports.walks) {
+      const { phase } = walk;
+      const isMeant =
+        (scope.did === undefined || walk.mayHaveDid(scope.did)) &&
+        (scope.pasid === undefined || walk.mayHavePasid(scope.pasid));
+      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase) ? 1 << walk.walker : 0;
     }
     this.#inFlight.set(row, column.stage, next);
     this.#inFlight.set(row, column.waitsFor, waitsFor);
@@ -272,6 +283,9 @@ export class InvalidationQueue {
     }
     if (waitFields.statusWrite(this.#arena.words, base)) {
       const address = waitFields.statusAddress(this.#arena.words, base);
+      if (!this.#ports.memory.contains(address, 4)) {
+        unmodelled(`an invalidation wait status write to 0x${address.toString(16)}, which is not RAM`);
+      }
       const data = waitFields.statusData(this.#arena.words, base);
       this.#ports.memory.deviceWrite(address, [data]);
       if (this.#status.active) {

@@ -24,8 +24,46 @@ export interface DescriptorWords {
   readonly mode: 'legacy' | 'scalable';
 }
 
+/** Tags an invalidation is limited to; undefined: any. */
+export interface InvalidationScope {
+  readonly did: number | undefined;
+  readonly pasid: number | undefined;
+}
+
+const anything: InvalidationScope = { did: undefined, pasid: undefined };
+
+/** What a descriptor is limited to, as far as requests in flight can be told apart by it. */
+export function invalidationScope(words: ArrayLike<number>, base: number): InvalidationScope {
+  switch (decodeDescriptor(words, base)) {
+    case descriptorType.pasidCache: {
+      const { fields } = pasidCacheDescriptor;
+      const code = getField(fields.granularity, words, base);
+      const codes = granularityCodes['pasid-cache'];
+      return {
+        did: code === codes.global ? undefined : getField(fields.did, words, base),
+        pasid: code === codes.pasid ? getField(fields.pasid, words, base) : undefined,
+      };
+    }
+    case descriptorType.iotlb: {
+      const { fields } = iotlbDescriptor;
+      const isGlobal = getField(fields.granularity, words, base) === granularityCodes.iotlb.global;
+      return { did: isGlobal ? undefined : getField(fields.did, words, base), pasid: undefined };
+    }
+    case descriptorType.piotlb:
+      return {
+        did: getField(piotlbDescriptor.fields.did, words, base),
+        pasid: getField(piotlbDescriptor.fields.pasid, words, base),
+      };
+    default:
+      return anything;
+  }
+}
+
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 type Report = (done: Omit<Done, 'kind'>) => void;
+
+/** Bits of the requester ID that FM leaves to compare: 1 leaves out bit 2, 2 bits 2:1, 3 bits 2:0 (VT-d 6.5.2.1). */
+const comparedSidBits: readonly number[] = [0xffff, 0xfffb, 0xfff9, 0xfff8];
 
 /** Drops what an invalidation descriptor purges, and no more (VT-d 6.5.2.1 to 6.5.2.4, Tables 23 and 24). */
 export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace, descriptor: DescriptorWords): void {
@@ -62,17 +100,16 @@ function applyContext(
   const did = getField(fields.did, words, base);
   const sid = getField(fields.sid, words, base);
   if (code === codes.device) {
-    // FM leaves out 0 to 3 low bits of the function number.
-    const mask = ~((1 << getField(fields.functionMask, words, base)) - 1);
+    const mask = comparedSidBits[getField(fields.functionMask, words, base)] as number;
     contextCache.invalidate((row) => (contextCache.sid(row) & mask) === (sid & mask));
-    report({ invalidation: 'context', granularity: 'device', sid, did, pasid: -1, iova: -1 });
+    report({ invalidation: 'context', granularity: 'device', sid, sidMask: mask, did, pasid: -1, iova: -1 });
   } else if (code === codes.domain && mode === 'legacy') {
     contextCache.invalidate((row) => contextCache.did(row) === did);
-    report({ invalidation: 'context', granularity: 'domain', sid, did, pasid: -1, iova: -1 });
+    report({ invalidation: 'context', granularity: 'domain', sid, sidMask: 0, did, pasid: -1, iova: -1 });
   } else {
     // Scalable context entries have no DID: domain-selective is treated as global.
     contextCache.invalidate(() => true);
-    report({ invalidation: 'context', granularity: 'global', sid, did, pasid: -1, iova: -1 });
+    report({ invalidation: 'context', granularity: 'global', sid, sidMask: 0, did, pasid: -1, iova: -1 });
   }
 }
 
@@ -85,13 +122,13 @@ function applyPasidCache({ pasidCache }: TranslationCaches, { words, base }: Des
   // Look-ups use (source, PASID), invalidations (DID, PASID): a row with another DID stays, whatever its source.
   if (code === codes.global) {
     pasidCache.invalidate(() => true);
-    report({ invalidation: 'pasid-cache', granularity: 'global', sid: -1, did, pasid, iova: -1 });
+    report({ invalidation: 'pasid-cache', granularity: 'global', sid: -1, sidMask: 0, did, pasid, iova: -1 });
   } else if (code === codes.domain) {
     pasidCache.invalidate((row) => pasidCache.did(row) === did);
-    report({ invalidation: 'pasid-cache', granularity: 'domain', sid: -1, did, pasid, iova: -1 });
+    report({ invalidation: 'pasid-cache', granularity: 'domain', sid: -1, sidMask: 0, did, pasid, iova: -1 });
   } else {
     pasidCache.invalidate((row) => pasidCache.did(row) === did && pasidCache.pasid(row) === pasid);
-    report({ invalidation: 'pasid-cache', granularity: 'pasid', sid: -1, did, pasid, iova: -1 });
+    report({ invalidation: 'pasid-cache', granularity: 'pasid', sid: -1, sidMask: 0, did, pasid, iova: -1 });
   }
 }
 
@@ -103,15 +140,15 @@ function applyIotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWor
   const iova = getAddress(fields.address, words, base);
   if (code === codes.global) {
     iotlb.invalidate(() => true);
-    report({ invalidation: 'iotlb', granularity: 'global', sid: -1, did, pasid: -1, iova });
+    report({ invalidation: 'iotlb', granularity: 'global', sid: -1, sidMask: 0, did, pasid: -1, iova });
   } else if (code === codes.domain) {
     iotlb.invalidate((row) => iotlb.did(row) === did);
-    report({ invalidation: 'iotlb', granularity: 'domain', sid: -1, did, pasid: -1, iova });
+    report({ invalidation: 'iotlb', granularity: 'domain', sid: -1, sidMask: 0, did, pasid: -1, iova });
   } else {
     const inRange = pageRange(iova, getField(fields.addressMask, words, base));
     // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
     iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
-    report({ invalidation: 'iotlb', granularity: 'page', sid: -1, did, pasid: -1, iova });
+    report({ invalidation: 'iotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid: -1, iova });
   }
 }
 
@@ -123,12 +160,12 @@ function applyPiotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWo
   const tagged = (row: number): boolean => iotlb.did(row) === did && iotlb.pasid(row) === pasid;
   if (getField(fields.granularity, words, base) === granularityCodes.piotlb.pasid) {
     iotlb.invalidate(tagged);
-    report({ invalidation: 'piotlb', granularity: 'pasid', sid: -1, did, pasid, iova });
+    report({ invalidation: 'piotlb', granularity: 'pasid', sid: -1, sidMask: 0, did, pasid, iova });
   } else {
     const inRange = pageRange(iova, getField(fields.addressMask, words, base));
     // Page-selective leaves rows without a first stage alone (Table 24).
     iotlb.invalidate((row) => tagged(row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
-    report({ invalidation: 'piotlb', granularity: 'page', sid: -1, did, pasid, iova });
+    report({ invalidation: 'piotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid, iova });
   }
 }
 

@@ -37,13 +37,17 @@ const secondStageReasons: StageReasons = {
   noRead: 0x86,
 };
 const legacyReasons: StageReasons = {
-  rootAccess: 0x7,
+  // SSPTPTR that leads nowhere is invalid programming of the context entry (LCT.4).
+  rootAccess: 0x3,
   tableAccess: 0x7,
   notPresent: 0x6,
   reserved: 0xc,
   noWrite: 0x5,
   noRead: 0x6,
 };
+/** Second stage of a nested walk, where it translates the address of a first-stage table (75h, 76h in one). */
+const nestedTableReasons: StageReasons = { ...secondStageReasons, noRead: 0x75 };
+const guestAddressTooWide = 0x74;
 const userAccessReason = 0x81;
 /** 1 GB pages; whether a unit has them is not modelled apart. */
 const maxLargePageLevel = 3;
@@ -62,6 +66,9 @@ export interface PageWalkRequest {
   readonly table: number;
   readonly levels: number;
 }
+
+/** A fault known at once, or the walk that translates a guest address. */
+type SecondStage = (address: number, write: boolean, isTable: boolean) => number | Flow<number>;
 
 /** Page-table walks: one step for each paging entry. The result is an output address, or a negative fault reason. */
 export class PageWalk {
@@ -93,8 +100,11 @@ export class PageWalk {
 
   /** First stage on top of second stage: every first-stage table address and the result go through the second. */
   nested(request: PageWalkRequest, secondStage: { table: number; levels: number }): Flow<number> {
-    const translate = (address: number, write: boolean): Flow<number> =>
-      this.#walk('second', secondStageReasons, { address, write, ...secondStage });
+    const limit = 2 ** Math.min(this.#ports.config.capabilities.MGAW, 12 + 9 * secondStage.levels);
+    const translate: SecondStage = (address, write, isTable) =>
+      address >= limit
+        ? -guestAddressTooWide
+        : this.#walk('second', isTable ? nestedTableReasons : secondStageReasons, { address, write, ...secondStage });
     return this.#walk('first', firstStageReasons, request, translate);
   }
 
@@ -102,7 +112,7 @@ export class PageWalk {
     stage: 'first' | 'second',
     reasons: StageReasons,
     request: PageWalkRequest,
-    translate?: (address: number, write: boolean) => Flow<number>,
+    translate?: SecondStage,
   ): Flow<number> {
     let table = request.table;
     for (let level = request.levels; level >= 1; level -= 1) {
@@ -110,7 +120,8 @@ export class PageWalk {
       const index = Math.floor(request.address / shift) % 512;
       let entryAddress = table + index * 8;
       if (translate !== undefined) {
-        entryAddress = (yield translate(entryAddress, false)) as number;
+        const translated = translate(entryAddress, false, true);
+        entryAddress = typeof translated === 'number' ? translated : ((yield translated) as number);
         if (entryAddress < 0) {
           return entryAddress;
         }
@@ -123,7 +134,8 @@ export class PageWalk {
       // Bit 0 of the answer says that the entry maps a page rather than a table.
       if (answer % 2 === 1) {
         const output = answer - 1 + (request.address % shift);
-        return translate === undefined ? output : ((yield translate(output, request.write)) as number);
+        const translated = translate === undefined ? output : translate(output, request.write, false);
+        return typeof translated === 'number' ? translated : ((yield translated) as number);
       }
       table = answer;
     }
@@ -149,7 +161,7 @@ export class PageWalk {
     if (!memory.contains(this.#entryAddress, 8)) {
       return -(this.#top ? reasons.rootAccess : reasons.tableAccess);
     }
-    const index = memory.walkIndex(this.#entryAddress);
+    const index = this.#isCoherent ? memory.cpuIndex(this.#entryAddress) : memory.walkIndex(this.#entryAddress);
     const words = [arena.get(index) >>> 0, arena.get(index + 1) >>> 0];
     if (this.#reads.active) {
       const [stage, level, address] = [this.#stage, this.#level, this.#entryAddress];
@@ -199,6 +211,11 @@ export class PageWalk {
       return -(this.#write ? reasons.noWrite : reasons.noRead);
     }
     return getAddress(fields.address, words, 0) + (large || this.#level === 1 ? 1 : 0);
+  }
+
+  /** Scalable-mode page walks snoop by SMPWC and PWSNP, which drivers set, whatever ECAP.C says (VT-d 9.6). */
+  get #isCoherent(): boolean {
+    return !this.#isLegacy;
   }
 
   get #isLegacy(): boolean {

@@ -73,6 +73,10 @@ export class PasidLookup {
     for (let i = 0; i < state.pasid.length; i += 1) {
       state.pasid.set(i, ports.arena.get(pasidCache.payloadBase(row) + i));
     }
+    if (ports.arena.get(pasidCache.payloadBase(row) + state.pasid.length) === 1) {
+      state.faultsDisabled.set(1);
+    }
+    state.didTag.set(pasidCache.did(row) + 1);
     for (const slot of Object.values(provenanceSlot)) {
       state.setProvenance(slot, pasidCache.provenance(row, slot));
     }
@@ -135,6 +139,9 @@ export class PasidLookup {
     }
     const quantum = this.#reader.takeQuantum(step);
     this.#reader.read('pasid-entry', address, quantum, { into: state.pasid, wordCount: 4 });
+    if (quantum === 0) {
+      state.didTag.set(getField(pasidEntry.fields.domainId, this.#reader.words, state.pasid.base) + 1);
+    }
     if (state.quantaLeft.get() !== 0) {
       return 0;
     }
@@ -165,7 +172,11 @@ export class PasidLookup {
       step,
       { sid: request.sid, pasid: this.pasid, hasPasid: true, did, pgtt, iova: 0 },
       {
-        payload: { length: 16, word: (i) => state.pasid.get(i) },
+        // With the entry go the FPD bits met on the way: later requests do not read the directory again.
+        payload: {
+          length: state.pasid.length + 1,
+          word: (i) => (i < state.pasid.length ? state.pasid.get(i) : state.faultsDisabled.get()),
+        },
         pointer: taggedPointer(words, base),
         provenance: (slot) => state.provenance(slot),
       },

@@ -47,7 +47,7 @@ export class TranslationUnit {
       pasidCache: new TranslationCache(arena, trace, {
         name: 'pasid-cache',
         entryCount: config.pasidCacheEntries,
-        payloadWords: 16,
+        payloadWords: 17,
       }),
       iotlb: new TranslationCache(arena, trace, { name: 'iotlb', entryCount: config.iotlbEntries, payloadWords: 3 }),
     };
@@ -55,7 +55,7 @@ export class TranslationUnit {
       memory,
       caches: this.#caches,
       trace,
-      phases: () => this.#walks.map((walk) => walk.phase),
+      walks: this.#walks,
     });
   }
 

@@ -24,6 +24,9 @@ export class WalkState {
   readonly quantaLeft: Cell;
   /** 1 when an entry on the way has fault processing disabled (FPD). */
   readonly faultsDisabled: Cell;
+  /** PASID and DID of the request plus 1, as far as they are known; 0: not yet. Invalidations wait by them. */
+  readonly pasidTag: Cell;
+  readonly didTag: Cell;
   readonly #provenance: WordArray;
   readonly #phase: Cell;
   readonly #listener: PhaseListener;
@@ -34,6 +37,8 @@ export class WalkState {
     this.pasid = new WordArray(arena, `${name}.pasid`, 16);
     this.quantaLeft = new Cell(arena, `${name}.quanta-left`);
     this.faultsDisabled = new Cell(arena, `${name}.fpd`);
+    this.pasidTag = new Cell(arena, `${name}.pasid-tag`);
+    this.didTag = new Cell(arena, `${name}.did-tag`);
     this.#provenance = new WordArray(arena, `${name}.provenance`, provenanceSlots);
     this.#phase = new Cell(arena, `${name}.phase`);
     this.#listener = listener;
@@ -55,7 +60,18 @@ export class WalkState {
     clearArray(this.#provenance);
     this.quantaLeft.set(0);
     this.faultsDisabled.set(0);
+    this.pasidTag.set(0);
+    this.didTag.set(0);
     this.moveTo(walkPhase.idle);
+  }
+
+  /** Whether the request may have to do with a tag: it does until it is known that it does not. */
+  mayHavePasid(pasid: number): boolean {
+    return this.pasidTag.get() === 0 || this.pasidTag.get() === pasid + 1;
+  }
+
+  mayHaveDid(did: number): boolean {
+    return this.didTag.get() === 0 || this.didTag.get() === did + 1;
   }
 
   provenance(slot: number): number {

@@ -96,7 +96,8 @@ export class Walker {
         return found;
       }
     }
-    const output = (yield this.#walkPages(request)) as number;
+    const walked = (yield this.#walkPages(request)) as number;
+    const output = isInterruptRange(walked) ? -this.#byMode(0x87, 0xe) : walked;
     if (output >= 0) {
       this.#output = output;
       yield this.#fillIotlb;
@@ -133,14 +134,14 @@ export class Walker {
         // IOVAs here are below 2^53, so only the lower half of the canonical range can be meant.
         return address >= 2 ** (12 + 9 * firstLevels - 1) ? 0x80 : 0;
       case pasidTableType.second:
-        return address >= 2 ** Math.min(MGAW, 12 + 9 * secondLevels) ? this.#tooWide(0x84) : 0;
+        return address >= 2 ** Math.min(MGAW, 12 + 9 * secondLevels) ? this.#byMode(0x84, 0x4) : 0;
       default:
-        return address >= 2 ** HAW ? this.#tooWide(0x83) : 0;
+        return address >= 2 ** HAW ? this.#byMode(0x83, 0x4) : 0;
     }
   }
 
-  #tooWide(scalableReason: number): number {
-    return this.#isScalable ? scalableReason : 0x4;
+  #byMode(scalableReason: number, legacyReason: number): number {
+    return this.#isScalable ? scalableReason : legacyReason;
   }
 
   get #isScalable(): boolean {
@@ -152,7 +153,7 @@ export class Walker {
     if (this.#requests.active) {
       this.#requests.emit({ kind: 'request', sid, pasid, iova, write });
     }
-    if (iova >= 0xfee0_0000 && iova <= 0xfeef_ffff) {
+    if (isInterruptRange(iova)) {
       unmodelled('a request to the interrupt range FEEx_xxxxh');
     }
     if (!this.#isScalable && pasid >= 0) {
@@ -182,11 +183,13 @@ export class Walker {
       return notTranslated;
     }
     const payload = iotlb.payloadBase(row);
-    if (this.#reader.request.write && arena.get(payload + 2) === 0) {
-      // The entry was filled by a read: its page may still be writable, so the walk decides.
+    if (arena.get(payload + 2) !== accessOf(this.#reader.request)) {
+      // Filled by an access of the other kind: the page may allow this one too, so the walk decides.
       return notTranslated;
     }
     iotlb.noteHit(row, iova);
+    this.#state.didTag.set(iotlb.did(row) + 1);
+    this.#state.pasidTag.set(iotlb.pasid(row) + 1);
     for (const slot of [0, 1, 2, 3]) {
       this.#state.setProvenance(slot, iotlb.provenance(row, slot));
     }
@@ -196,7 +199,7 @@ export class Walker {
 
   #install(step: StepContext): number {
     const { caches, config } = this.#ports;
-    const { sid, pasid, iova, write } = this.#reader.request;
+    const { sid, pasid, iova } = this.#reader.request;
     const tablePasid = this.#isScalable ? this.#pasidLookup.pasid : 0;
     const { pasidCache } = caches;
     const cached =
@@ -205,7 +208,7 @@ export class Walker {
         : -1;
     const did = cached === -1 ? this.#did : pasidCache.did(cached);
     const frame = Math.floor(this.#output / 4096);
-    const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), write ? 1 : 0];
+    const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), accessOf(this.#reader.request)];
     caches.iotlb.fill(
       step,
       { sid, pasid: tablePasid, hasPasid: pasid >= 0, did, pgtt: this.#pgtt, iova },
@@ -288,6 +291,16 @@ export class Walker {
       secondLevels: getField(pasidEntry.fields.addressWidth, words, base) + 2,
     };
   }
+}
+
+/** FEEx_xxxxh: interrupts, not memory. */
+function isInterruptRange(address: number): boolean {
+  return address >= 0xfee0_0000 && address <= 0xfeef_ffff;
+}
+
+/** What an IOTLB entry remembers of the access that filled it: it proves no more permission than that one needed. */
+function accessOf({ write }: DmaRequest): number {
+  return write ? 2 : 1;
 }
 
 /** What a DMA write leaves in memory. */

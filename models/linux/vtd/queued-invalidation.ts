@@ -1,5 +1,5 @@
 import type { Arena } from '../../../sim/arena.ts';
-import { Cell } from '../../../sim/containers.ts';
+import { BitSet, Cell } from '../../../sim/containers.ts';
 import { type Flow, Note } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { descriptorBytes, encodeDescriptor, type InvalidationDescriptor } from '../../vtd/descriptors.ts';
@@ -25,21 +25,30 @@ export interface QueuedInvalidationPlaces {
  */
 export class QueuedInvalidation {
   readonly #places: QueuedInvalidationPlaces;
-  /** q_inval.free_head: protected by the lock. */
+  // q_inval: protected by the lock.
   readonly #freeHead: Cell;
+  readonly #freeTail: Cell;
+  readonly #freeCount: Cell;
+  /** desc_status[] as far as the reclaim needs it: slots whose batch is not complete. */
+  readonly #inUse: BitSet;
   /** The wait descriptor for each slot, made when first needed: they are constants. */
   readonly #waits: (readonly number[] | undefined)[] = [];
 
   constructor(arena: Arena, places: QueuedInvalidationPlaces) {
     this.#places = places;
     this.#freeHead = new Cell(arena, 'linux.qi.free-head');
+    this.#freeTail = new Cell(arena, 'linux.qi.free-tail');
+    this.#freeCount = new Cell(arena, 'linux.qi.free-count', queueSlots);
+    this.#inUse = new BitSet(arena, 'linux.qi.in-use', queueSlots);
   }
 
   /** Submits descriptors (or their eight words as they are) and one wait; returns when the wait is complete. */
   *submitSync(cpu: Cpu, descriptors: readonly (InvalidationDescriptor | readonly number[])[]): Flow {
     const { ringAddress, statusAddress, lockAddress, tailRegister } = this.#places;
-    yield cpu.lock(lockAddress, 'q_lock');
-    const first = yield* new Note('free_head', () => this.#freeHead.get());
+    // The loop that drops the lock and tries again while there is no room waits for room here.
+    const slots = descriptors.length + 1;
+    yield cpu.lock(lockAddress, 'q_lock and free slots in the queue', () => this.#freeCount.get() > slots);
+    const first = yield* new Note('free_head', () => this.#take(slots));
     const waitSlot = (first + descriptors.length) % queueSlots;
     for (const [i, descriptor] of descriptors.entries()) {
       const slot = (first + i) % queueSlots;
@@ -48,10 +57,34 @@ export class QueuedInvalidation {
     yield cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
     yield cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, this.#waitDescriptor(waitSlot));
     const tail = (waitSlot + 1) % queueSlots;
-    yield new Note('free_head', () => this.#freeHead.set(tail));
     yield cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
     yield cpu.unlock(lockAddress);
     yield cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
+    yield new Note('reclaim_free_desc', () => this.#free(first, slots));
+  }
+
+  /** Takes slots from the head on; the first one. */
+  #take(slots: number): number {
+    const first = this.#freeHead.get();
+    for (let i = 0; i < slots; i += 1) {
+      this.#inUse.set((first + i) % queueSlots, true);
+    }
+    this.#freeHead.set((first + slots) % queueSlots);
+    this.#freeCount.set(this.#freeCount.get() - slots);
+    return first;
+  }
+
+  /** Slots come back in their order: one that is still in use keeps those behind it. */
+  #free(first: number, slots: number): void {
+    for (let i = 0; i < slots; i += 1) {
+      this.#inUse.set((first + i) % queueSlots, false);
+    }
+    let tail = this.#freeTail.get();
+    while (this.#freeCount.get() < queueSlots && !this.#inUse.has(tail)) {
+      tail = (tail + 1) % queueSlots;
+      this.#freeCount.set(this.#freeCount.get() + 1);
+    }
+    this.#freeTail.set(tail);
   }
 
   #waitDescriptor(slot: number): readonly number[] {
