@@ -22,7 +22,7 @@ interface TrackedEntry {
 }
 
 const maxVersions = 15;
-const state = { versions: 0, legal: 1, open: 2 } as const;
+const state = { versions: 0, legal: 1, open: 2, ended: 3 } as const;
 
 /**
  * The table entries that software owns and hardware reads, and which configurations software has declared for each. A
@@ -46,7 +46,7 @@ export class EntryRegistry {
   constructor(arena: Arena, memory: PhysicalMemory, trace: SystemTrace, capacity: number) {
     this.#arena = arena;
     this.#memory = memory;
-    this.#state = new Table(arena, 'entries', capacity, 3);
+    this.#state = new Table(arena, 'entries', capacity, 4);
     this.#declared = trace.channel('entry-declared');
     this.#begun = trace.channel('update-begin');
     this.#ended = trace.channel('update-end');
@@ -120,9 +120,11 @@ export class EntryRegistry {
   endUpdate(entry: number, target: ArrayLike<number>): void {
     const version = this.#declare(this.#entries[entry] as TrackedEntry, target);
     const open = Math.max(0, this.#state.get(entry, state.open) - 1);
-    // While another update of the entry is under way, what that one declared stays legal.
-    const legal = open > 0 ? this.#state.get(entry, state.legal) | (1 << version) : 1 << version;
+    // Where updates of one entry overlap, any of their targets may be the last one stored: none is taken back by another.
+    const ended = this.#state.get(entry, state.ended) | (1 << version);
+    const legal = open > 0 ? this.#state.get(entry, state.legal) | ended : ended;
     this.#state.set(entry, state.open, open);
+    this.#state.set(entry, state.ended, open > 0 ? ended : 0);
     this.#state.set(entry, state.legal, legal);
     if (this.#ended.active) {
       this.#ended.emit({ kind: 'update-end', entry, legal });

@@ -236,9 +236,12 @@ export class InvalidationQueue {
       return;
     }
     if (this.#inFlight.get(row, column.stage) === stage.fetched) {
-      // Draining is promised for the IOTLB (VT-d 6.5.4); that fetches end before their cache is clean is UNVERIFIED.
-      const waits = this.#drains(row) || this.#config.invalidationWaitsForFetch;
-      this.#waitFor(row, stage.waiting, (phase) => waits && phase <= this.#passedPhase(row));
+      // An IOTLB invalidation drains what is translated or being walked for (VT-d 6.5.4); that it, or any other, waits
+      // for table entries being fetched is UNVERIFIED.
+      const { invalidationWaitsForFetch: waits } = this.#config;
+      const drains = this.#drains(row);
+      const concerns = (phase: WalkPhase): boolean => waits || (drains && phase >= walkPhase.pageWalk);
+      this.#waitFor(row, stage.waiting, (phase) => phase <= this.#passedPhase(row) && concerns(phase));
     }
     if (this.#inFlight.get(row, column.stage) === stage.waiting && this.#inFlight.get(row, column.waitsFor) === 0) {
       applyInvalidation(this.#ports.caches, this.#ports.trace, {

@@ -37,6 +37,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   reason: fc.integer({ min: 0, max: 0xff }),
   cache: fc.constantFrom('context-cache', 'pasid-cache', 'iotlb'),
   sid: fc.integer({ min: 0, max: 0xffff }),
+  sidMask: fc.integer({ min: 0, max: 0xffff }),
   pasid: id,
   did: fc.integer({ min: 0, max: 7 }),
   provenance: fc.array(fc.integer({ min: 0, max: 1024 }), { maxLength: 4 }),

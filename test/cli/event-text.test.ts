@@ -135,24 +135,24 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
   [
-    { kind: 'invalidation-done', invalidation: 'pasid-cache', granularity: 'pasid', ...tags },
+    { kind: 'invalidation-done', invalidation: 'pasid-cache', granularity: 'pasid', sidMask: 0xffff, ...tags },
     'invalidate PASID cache: DID 5, PASID 1',
   ],
   [
-    { kind: 'invalidation-done', invalidation: 'context', granularity: 'device', ...tags },
+    { kind: 'invalidation-done', invalidation: 'context', granularity: 'device', sidMask: 0xffff, ...tags },
     'invalidate context cache: DID 5, 0a:11.5',
   ],
   [
-    { kind: 'invalidation-done', invalidation: 'context', granularity: 'global', ...tags },
+    { kind: 'invalidation-done', invalidation: 'context', granularity: 'global', sidMask: 0xffff, ...tags },
     'invalidate context cache: all',
   ],
-  [{ kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'domain', ...tags }, 'invalidate IOTLB: DID 5'],
+  [{ kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'domain', sidMask: 0xffff, ...tags }, 'invalidate IOTLB: DID 5'],
   [
-    { kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'page', ...tags },
+    { kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'page', sidMask: 0xffff, ...tags },
     'invalidate IOTLB: DID 5, page 0x1000',
   ],
   [
-    { kind: 'invalidation-done', invalidation: 'piotlb', granularity: 'page', ...tags },
+    { kind: 'invalidation-done', invalidation: 'piotlb', granularity: 'page', sidMask: 0xffff, ...tags },
     'invalidate PASID-based IOTLB: DID 5, PASID 1, page 0x1000',
   ],
   [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],

@@ -211,6 +211,7 @@ describe('the picture of a stale translation', () => {
           invalidation: 'pasid-cache',
           granularity: 'pasid',
           sid: 0,
+          sidMask: 0,
           did: 6,
           pasid: 1,
           iova: 0,

@@ -158,6 +158,7 @@ describe('an invalidation', () => {
         invalidation: 'piotlb',
         granularity: 'pasid',
         sid: -1,
+        sidMask: 0,
         did: 5,
         pasid: 2,
         iova: 0x1000,

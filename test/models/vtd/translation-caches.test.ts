@@ -74,9 +74,9 @@ describe('the IOTLB', () => {
     expect(hits(world.runWith({ legs }), 'iotlb')).toBe(knob.expected);
   });
 
-  it('walks again for a write to a page it knows from a read, and keeps one row', () => {
-    const run = inTurn({ read: { pasid: 1 }, write: { pasid: 1, write: true }, again: { pasid: 1 } }, { vtd });
-    expect(fills(run, 'iotlb')).toBe(2);
+  it('walks again for an access of the other kind, and keeps one row: a row proves no more than its walk did', () => {
+    const run = inTurn({ read: { pasid: 1 }, write: { pasid: 1, write: true, repeat: 2 }, again: { pasid: 1 } }, { vtd });
+    expect(fills(run, 'iotlb')).toBe(3);
     expect(hits(run, 'iotlb')).toBe(1);
     expect(run.events('cache-dropped')).toEqual([]);
   });
