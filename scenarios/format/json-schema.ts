@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { scenarioSchema } from './schema.ts';
+import { scenarioSchema, worldSchema } from './schema.ts';
+
+const worldKeys: ReadonlySet<string> = new Set(Object.keys(worldSchema.shape));
 
 /**
  * JSON Schema (draft 7, which editors understand best) of a scenario file. Any value may also be a variable of its
@@ -10,8 +12,14 @@ export function scenarioJsonSchema(): object {
     target: 'draft-7',
     io: 'input',
     unrepresentable: 'any',
-    override: ({ jsonSchema }) => {
-      if (jsonSchema.type === 'object' || jsonSchema.type === 'array' || jsonSchema.anyOf !== undefined) {
+    override: ({ zodSchema, jsonSchema, path }) => {
+      if (zodSchema._zod.def.type === 'bigint') {
+        // JSON Schema has no word for it, but its integers have no end either; only the upper bound would be rounded.
+        Object.assign(jsonSchema, { type: 'integer', minimum: 0 });
+      }
+      // Variables stand for values, not for keys, and of the frame nothing is filled in. A union has them in each branch.
+      const isFilledIn = path[0] === 'properties' && worldKeys.has(String(path[1]));
+      if (!isFilledIn || path.at(-1) === 'propertyNames' || jsonSchema.anyOf !== undefined) {
         return;
       }
       const { description, default: fallback, ...rest } = jsonSchema;
@@ -21,9 +29,10 @@ export function scenarioJsonSchema(): object {
       Object.assign(jsonSchema, {
         ...(description === undefined ? {} : { description }),
         ...(fallback === undefined ? {} : { default: fallback }),
-        anyOf: [rest, { type: 'string', pattern: '^\\$[a-zA-Z][a-zA-Z0-9_-]*$' }],
+        anyOf: [rest, { $ref: '#/definitions/variable' }],
       });
     },
   });
-  return { title: 'tornread scenario', ...schema };
+  const variable = { type: 'string', pattern: '^\\$[a-zA-Z][a-zA-Z0-9_-]*$' };
+  return { title: 'tornread scenario', ...schema, definitions: { variable } };
 }
