@@ -3,6 +3,8 @@ import { scenarioSchema, worldSchema } from './schema.ts';
 
 const worldKeys: ReadonlySet<string> = new Set(Object.keys(worldSchema.shape));
 
+const variableReference = { $ref: '#/definitions/variable' };
+
 /**
  * JSON Schema (draft 7, which editors understand best) of a scenario file. Any value may also be a variable of its
  * case, so every place takes text of the form `$name` too.
@@ -17,9 +19,13 @@ export function scenarioJsonSchema(): object {
         // JSON Schema has no word for it, but its integers have no end either; only the upper bound would be rounded.
         Object.assign(jsonSchema, { type: 'integer', minimum: 0 });
       }
-      // Variables stand for values, not for keys, and of the frame nothing is filled in. A union has them in each branch.
+      // Variables stand for values, not for keys, and of the frame nothing is filled in.
       const isFilledIn = path[0] === 'properties' && worldKeys.has(String(path[1]));
-      if (!isFilledIn || path.at(-1) === 'propertyNames' || jsonSchema.anyOf !== undefined) {
+      if (!isFilledIn || path.at(-1) === 'propertyNames' || path.at(-2) === 'anyOf') {
+        return;
+      }
+      if (jsonSchema.anyOf !== undefined) {
+        jsonSchema.anyOf.push(variableReference);
         return;
       }
       const { description, default: fallback, ...rest } = jsonSchema;
@@ -29,7 +35,7 @@ export function scenarioJsonSchema(): object {
       Object.assign(jsonSchema, {
         ...(description === undefined ? {} : { description }),
         ...(fallback === undefined ? {} : { default: fallback }),
-        anyOf: [rest, { $ref: '#/definitions/variable' }],
+        anyOf: [rest, variableReference],
       });
     },
   });
