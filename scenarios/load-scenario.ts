@@ -269,6 +269,10 @@ class Loader {
       this.#report(entry.keyNode, `nothing is expected of "${name}"`, 'add a last entry without "when"');
       return [];
     }
+    if (expect.length > 1 && expect.includes('holds')) {
+      this.#report(entry.value, 'a case holds, or it breaks rules: "holds" stands alone');
+      return expect;
+    }
     this.#checkNames('rule', expect, ruleNames, entry, 'holds');
     return expect;
   }

@@ -4,6 +4,7 @@ import type { FlowDefinition, ParameterSpec } from '../../models/linux/flow-defi
 import { flows } from '../../models/linux/flows.ts';
 import { checkLegacyStage, checkMachine, checkPasid, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
+import { closest } from './diagnostic.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';
 import type { World, WorldTask } from './schema.ts';
 
@@ -34,19 +35,22 @@ function checkTask(world: World, name: string, task: WorldTask): readonly Proble
   }
   const problems: Problem[] = [...checkFlowMode(world, flow, ['tasks', name, 'flow'])];
   const parameters = Object.entries(flow.parameters);
-  for (const key of Object.keys(task.with)) {
-    if (!Object.hasOwn(flow.parameters, key)) {
-      const known = parameters.map(([parameter]) => parameter);
-      const problem = unknownName(`parameter of ${flow.name}`, key, known);
-      problems.push({ path: ['tasks', name, 'with', key], part: 'key', ...problem });
-    }
+  const names = parameters.map(([parameter]) => parameter);
+  const free = names.filter((parameter) => task.with[parameter] === undefined);
+  const meant = new Set<string>();
+  for (const key of Object.keys(task.with).filter((each) => !names.includes(each))) {
+    const { hint } = unknownName('parameter', key, names);
+    const path = ['tasks', name, 'with', key];
+    problems.push({ path, part: 'key', message: `${flow.name} has no parameter "${key}"`, hint });
+    // A name that is misspelt is not missing as well.
+    meant.add(closest(key, free) ?? '');
   }
   for (const [key, spec] of parameters) {
     const path = ['tasks', name, 'with', key];
     const value = task.with[key];
     if (value !== undefined) {
       problems.push(...checkArgument({ spec, key, value, path }, world));
-    } else if (!('default' in spec)) {
+    } else if (!('default' in spec) && !meant.has(key)) {
       const hint = `${key}: ${spec.summary}`;
       problems.push({ path: ['tasks', name], part: 'key', message: `${flow.name} needs the parameter "${key}"`, hint });
     }
