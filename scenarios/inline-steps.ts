@@ -5,6 +5,7 @@ import type { Cpu } from '../models/memory/cpu.ts';
 import type { InvalidationDescriptor } from '../models/vtd/descriptors.ts';
 import { assert } from '../sim/assert.ts';
 import { type Flow, Retry } from '../sim/operation.ts';
+import { parsePlace } from './format/place.ts';
 import type { InlineInvalidation, InlineStep, InlineTarget } from './format/schema.ts';
 
 export interface InlinePlaces {
@@ -73,12 +74,12 @@ function* runStep(step: InlineStep, run: Run): Flow {
     }
   } else {
     const { value, equals } = step.repeat.until;
-    for (;;) {
+    for (let round = 1; ; round += 1) {
       yield runSteps(step.steps, run);
       if (registers.get(value) === BigInt(equals)) {
         return;
       }
-      yield new Retry(`repeat until ${value} is ${equals}`);
+      yield new Retry(`repeat until ${value} is ${equals}`, round);
     }
   }
 }
@@ -95,21 +96,21 @@ function storeStep(cpu: Cpu, address: number, bits: 32 | 64 | 128, value: bigint
 }
 
 /** Address of `device.pasid[1].q0`, `device.context`, `page.q3`, … */
-function addressOf(place: string, { vtd, page }: InlinePlaces): number {
-  const match = /^([a-z][a-z0-9-]*)(?:\.(root|context|directory|pasid)(?:\[([0-9]+)\])?)?(?:\.q([0-7]))?$/.exec(place);
-  assert(match !== null, `place ${place} is well formed`);
-  const [, name = '', structure, index, qword] = match;
-  const offset = Number(qword ?? 0) * 8;
+function addressOf(text: string, { vtd, page }: InlinePlaces): number {
+  const place = parsePlace(text);
+  assert(place !== undefined, `place ${text} is well formed`);
+  const { name, structure, pasid, qword } = place;
+  const offset = qword * 8;
   switch (structure) {
     case 'root':
       return vtd.device(name).rootEntryAddress + offset;
     case 'context':
       return vtd.device(name).contextEntryAddress + offset;
     case 'directory':
-      return vtd.device(name).pasidDirectoryAddress + (Number(index ?? 0) >>> 6) * 8 + offset;
+      return vtd.device(name).pasidDirectoryAddress + (pasid >>> 6) * 8 + offset;
     case 'pasid':
-      return vtd.pasidEntryAddress(name, Number(index ?? 0)) + offset;
-    default:
+      return vtd.pasidEntryAddress(name, pasid) + offset;
+    case undefined:
       return page(name) + offset;
   }
 }
