@@ -1,5 +1,5 @@
 import type { Arena } from '../../sim/arena.ts';
-import { unmodelled } from '../../sim/assert.ts';
+import { assert, unmodelled } from '../../sim/assert.ts';
 import type { Kernel } from '../../sim/kernel.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
@@ -10,6 +10,9 @@ import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkState } from './walk-state.ts';
 import { Walker } from './walker.ts';
+
+/** Sources of requests that one unit can tell apart: invalidations keep those they wait for as bits of one word. */
+export const maxWalkers = 31;
 
 /** Register offsets that driver flows write (VT-d 11.4; the others are set up before the run). */
 export const registerOffset = { invalidationQueueTail: 0x88 } as const;
@@ -66,8 +69,9 @@ export class TranslationUnit {
     kernel.addProcess({ name: 'invalidation', kind: 'engine', body: () => this.queue.executeForever() });
   }
 
-  /** A walker for one source of requests; at most 31, since invalidations keep them in a bit set. */
+  /** A walker for one source of requests; at most {@link maxWalkers}. */
   addWalker(name: string): Walker {
+    assert(this.#walks.length < maxWalkers, 'the unit has room for one more source of requests');
     const { arena, memory, registry, trace, rootTable } = this.#ports;
     const state = new WalkState(arena, this.#walks.length, `walk.${name}`, (walker, phase) =>
       this.queue.walkerMoved(walker, phase),

@@ -1,3 +1,4 @@
+import { maxWalkers } from '../../models/vtd/translation-unit.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import type { World } from './schema.ts';
 import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from './world-plan.ts';
@@ -21,6 +22,7 @@ export function checkMachine(world: World): readonly Problem[] {
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
 export function checkRoom(world: World): readonly Problem[] {
+  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task);
   const { memoryPages } = world.platform;
   const pages = countPages(world);
   const entries = countTrackedEntries(world);
@@ -34,6 +36,11 @@ export function checkRoom(world: World): readonly Problem[] {
   if (entries > maxTrackedEntries) {
     const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
     problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
+  }
+  const [oneTooMany] = sources.slice(maxWalkers);
+  if (oneTooMany !== undefined) {
+    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${maxWalkers}`;
+    problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;
 }

@@ -329,6 +329,17 @@ describe('a scenario with a mistake', () => {
       ],
     ],
     [
+      'more sources of requests than invalidations can tell apart',
+      changed(
+        '  traffic: {',
+        `${Array.from({ length: 31 }, (_, i) => `  source-${i}: { device: nic, dma: { iova: 0x1000 } }`).join('\n')}\n  traffic: {`,
+      ),
+      [
+        'FILE:44:3: error: the scenario has 32 tasks with dma; the limit is 31',
+        '  hint: let one task repeat its requests',
+      ],
+    ],
+    [
       'steps: loops without end',
       steps('{ repeat: 1000, steps: [{ repeat: 1000, steps: [{ fence: smp_wmb }] }] }'),
       ['FILE:12:23: error: loops make 2001000 steps; the limit is 100000'],
