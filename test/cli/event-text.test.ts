@@ -146,7 +146,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'invalidation-done', invalidation: 'context', granularity: 'global', sidMask: 0xffff, ...tags },
     'invalidate context cache: all',
   ],
-  [{ kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'domain', sidMask: 0xffff, ...tags }, 'invalidate IOTLB: DID 5'],
+  [
+    { kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'domain', sidMask: 0xffff, ...tags },
+    'invalidate IOTLB: DID 5',
+  ],
   [
     { kind: 'invalidation-done', invalidation: 'iotlb', granularity: 'page', sidMask: 0xffff, ...tags },
     'invalidate IOTLB: DID 5, page 0x1000',

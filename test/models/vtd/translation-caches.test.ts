@@ -75,7 +75,10 @@ describe('the IOTLB', () => {
   });
 
   it('walks again for an access of the other kind, and keeps one row: a row proves no more than its walk did', () => {
-    const run = inTurn({ read: { pasid: 1 }, write: { pasid: 1, write: true, repeat: 2 }, again: { pasid: 1 } }, { vtd });
+    const run = inTurn(
+      { read: { pasid: 1 }, write: { pasid: 1, write: true, repeat: 2 }, again: { pasid: 1 } },
+      { vtd },
+    );
     expect(fills(run, 'iotlb')).toBe(3);
     expect(hits(run, 'iotlb')).toBe(1);
     expect(run.events('cache-dropped')).toEqual([]);
