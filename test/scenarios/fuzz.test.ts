@@ -53,12 +53,14 @@ function run(scenarioCase: ScenarioCase): void {
 }
 
 function check(text: string | Uint8Array): void {
-  const begin = performance.now();
+  // Time of this process: on a busy machine the wall clock tells of others.
+  const begin = process.cpuUsage();
   // Further cases of a file differ in what is expected of them, or in a value.
   for (const scenarioCase of load(text)?.cases.slice(0, 1) ?? []) {
     run(scenarioCase);
   }
-  const tookMs = performance.now() - begin;
+  const { user, system } = process.cpuUsage(begin);
+  const tookMs = (user + system) / 1000;
   count.slowestMs = Math.max(count.slowestMs, tookMs);
   expect(tookMs).toBeLessThan(maxMs);
 }
@@ -87,15 +89,15 @@ const spoiltBytes = fc
 
 describe('a file that nobody wrote', () => {
   it('made by the grammar runs or is refused', () => {
-    fc.assert(fc.property(scenarioTree.map(yamlOf), check), { seed, numRuns: 4000 });
+    fc.assert(fc.property(scenarioTree.map(yamlOf), check), { seed, numRuns: 3000 });
   }, 120_000);
 
   it('made by the grammar and spoilt runs or is refused', () => {
-    fc.assert(fc.property(spoilt(scenarioTree, 2).map(yamlOf), check), { seed, numRuns: 4000 });
+    fc.assert(fc.property(spoilt(scenarioTree, 2).map(yamlOf), check), { seed, numRuns: 3000 });
   }, 120_000);
 
   it('of shipped bytes, some of them changed, runs or is refused', () => {
-    fc.assert(fc.property(spoiltBytes, check), { seed, numRuns: 2000 });
+    fc.assert(fc.property(spoiltBytes, check), { seed, numRuns: 4000 });
   }, 120_000);
 
   it('is often enough one that runs', () => {
