@@ -189,9 +189,9 @@ export class Arena {
       const atNs = this.getTime(base);
       // A time that is not set is no number of ns before or after the present.
       const relative = atNs < 0 ? unsetTime : atNs - nowNs;
-      const folded = (relative | 0) ^ Math.imul(Math.floor(relative / 0x1_0000_0000), 0x9e3779b1);
-      low ^= mixLow(base, folded);
-      high ^= mixHigh(base, folded);
+      const upper = Math.floor(relative / 0x1_0000_0000);
+      low ^= mixLow(base, relative | 0) ^ mixLow(base + 1, upper);
+      high ^= mixHigh(base, relative | 0) ^ mixHigh(base + 1, upper);
     }
     return hex32(high) + hex32(low);
   }

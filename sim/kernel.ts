@@ -6,6 +6,9 @@ import type { ChoicePoint, Scheduler } from './scheduler.ts';
 import { TimerQueue } from './timer-queue.ts';
 import type { RunLimits, RunOutcome, Violation } from './violation.ts';
 
+/** A body that goes on for ever without a step. */
+class LimitReached extends Error {}
+
 /** In a run with drawn times a step without a latest moment still needs one: a day. */
 const unboundedDrawNs = 86_400_000_000_000;
 
@@ -104,10 +107,10 @@ export class Kernel implements StepContext {
         this.#comeToRest();
       }
     } catch (error) {
-      if (!(error instanceof UnmodelledError)) {
+      if (!(error instanceof UnmodelledError || error instanceof LimitReached)) {
         throw error;
       }
-      end = 'unmodelled';
+      end = error instanceof LimitReached ? 'limit' : 'unmodelled';
       detail = error.message;
     }
     if (this.#stopping) {
@@ -137,6 +140,7 @@ export class Kernel implements StepContext {
       this.#processes.stacks[id] = [body()];
       this.#advance(id, undefined);
     }
+    this.processId = -1;
   }
 
   /** Feeds a result into a body and takes its next operation. */
@@ -144,6 +148,7 @@ export class Kernel implements StepContext {
     const stack = this.#processes.stacks[id] as Flow<unknown>[];
     this.processId = id;
     let value = result;
+    let immediates = 0;
     while (stack.length > 0) {
       const answer = (stack[stack.length - 1] as Flow<unknown>).next(value);
       if (answer.done === true) {
@@ -157,6 +162,13 @@ export class Kernel implements StepContext {
         value = undefined;
       } else if (yielded.immediate) {
         value = yielded.execute(this);
+        immediates += 1;
+        if (this.#stopping) {
+          return;
+        }
+        if (immediates > this.#limits.maxEvents) {
+          throw new LimitReached(`maxEvents: ${this.#limits.maxEvents} notes and retries without a step`);
+        }
       } else {
         this.#pend(id, yielded);
         return;
@@ -219,20 +231,20 @@ export class Kernel implements StepContext {
     const timers = this.#timers;
     const { operations, isGuarded } = this.#processes;
     this.#wakeBlocked();
-    while (!this.#stopping && (this.#unfinishedTasks > 0 || this.#requiredTimers > 0) && timers.size > 0) {
+    while (!this.#stopping && this.#requiredTimers > 0) {
       const id = timers.take();
       this.#requiredTimers -= this.#processes.isOptional[id] === 1 ? 0 : 1;
+      const operation = operations[id] as Operation;
+      if (isGuarded[id] === 1 && !operation.ready()) {
+        this.#processes.block(id);
+        continue;
+      }
       const atNs = timers.atNsOf(id);
       const limit = this.#limitAt(atNs);
       if (limit !== '') {
         return limit;
       }
       this.#moveClock(atNs);
-      const operation = operations[id] as Operation;
-      if (isGuarded[id] === 1 && !operation.ready()) {
-        this.#processes.block(id);
-        continue;
-      }
       this.#step(id, operation);
       if (this.#guardedCount > 0) {
         this.#wakeBlocked();
@@ -283,7 +295,7 @@ export class Kernel implements StepContext {
     const { operations, isGuarded, isOptional, earliestNs, latestNs } = this.#processes;
     let leastLatestNs = Number.POSITIVE_INFINITY;
     let count = 0;
-    let required = this.#unfinishedTasks > 0;
+    let required = false;
     for (let id = 0; id < operations.length; id += 1) {
       const operation = operations[id];
       if (operation === undefined || (isGuarded[id] === 1 && !this.#guardHolds(id, operation))) {

@@ -1,3 +1,5 @@
+import { assert } from './assert.ts';
+
 /** What a step may ask for while it executes. */
 export interface StepContext {
   /** The process whose step this is. */
@@ -24,6 +26,7 @@ export abstract class Operation<T = unknown> {
   readonly maxNs: number;
 
   constructor(minNs = 0, maxNs = minNs) {
+    assert(minNs <= maxNs, 'a window ends after it begins');
     this.minNs = minNs;
     this.maxNs = maxNs;
   }

@@ -48,6 +48,7 @@ export class PhysicalMemory {
 
   /** One word as CPUs see it; `address` is 4-byte aligned and in RAM. */
   read(address: number): number {
+    assert(this.contains(address, 4), 'a CPU reads RAM');
     return this.#arena.get(this.#base + (address >>> 2));
   }
 
@@ -65,6 +66,7 @@ export class PhysicalMemory {
 
   /** Makes a CPU store of `wordCount` words visible to all CPUs at once (and to walks, if they are coherent). */
   write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): void {
+    assert(this.contains(address, wordCount * 4), 'a store goes to RAM');
     assert((address % lineBytes) + wordCount * 4 <= lineBytes, 'an access stays within a cache line');
     const watched = this.#watchedLines[address >>> 6] === 1 && this.#changes(address, words, wordsBase, wordCount);
     if (watched) {
@@ -82,8 +84,10 @@ export class PhysicalMemory {
 
   /** A coherent write of a device: visible in both views. */
   deviceWrite(address: number, words: readonly number[]): void {
+    const wasDirty = this.#dirtyLines?.has(address >>> 6);
     this.write(address, words, 0, words.length);
     if (this.#dirtyLines !== undefined) {
+      this.#dirtyLines.set(address >>> 6, wasDirty === true);
       for (let i = 0; i < words.length; i += 1) {
         this.#arena.put(this.walkIndex(address) + i, words[i] as number);
       }

@@ -1,4 +1,5 @@
 import type { Arena } from '../../sim/arena.ts';
+import { assert } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
 import { type Flow, Operation } from '../../sim/operation.ts';
 import type { Access, AccessSink, Core } from './memory-model.ts';
@@ -36,6 +37,7 @@ export class TsoCore implements Core {
   }
 
   write(access: Access): void {
+    assert(access.words.length <= maxWords, 'a store fits an entry of the store buffer');
     const row = this.#buffer.push();
     this.#buffer.set(row, column.kind, kinds.indexOf(access.kind));
     this.#buffer.set(row, column.address, access.address);

@@ -63,7 +63,11 @@ export class RecheckScheduler implements Scheduler {
     const digest = digestOf(first);
     this.#next = 0;
     const second = run(this);
+    const asked = this.#next;
     this.#next = -1;
+    if (asked !== this.#asked.length) {
+      throw new NondeterminismError(`the first run asked for ${this.#asked.length} choices, the second for ${asked}`);
+    }
     const again = digestOf(second);
     if (digest !== again) {
       throw new NondeterminismError(`the same choices gave digest ${digest} first and ${again} then`);

@@ -23,10 +23,9 @@ export class TimedScheduler implements Scheduler {
     if (point.kind !== 'delay') {
       return stream.below(point.count);
     }
-    let bits = 0;
-    while (2 ** bits < point.count) {
-      bits += 1;
-    }
+    const largest = point.count - 1;
+    const upper = Math.floor(largest / 0x1_0000_0000);
+    const bits = upper > 0 ? 64 - Math.clz32(upper) : 32 - Math.clz32(largest);
     return stream.below(Math.min(point.count, 2 ** stream.below(bits + 1)));
   }
 }
