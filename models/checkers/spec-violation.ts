@@ -36,7 +36,7 @@ const usesSecond = (at: (column: number) => number): boolean =>
 const usesFirst = (at: (column: number) => number): boolean =>
   at(column.pgtt) === pasidTableType.first || at(column.pgtt) === pasidTableType.nested;
 
-/** Constraints between two present entries (facts/vtd-amd.md 1.6, C3 to C6). C2 is the rule `invalidation-order`. */
+/** Constraints between two present entries (VT-d 6.2.3.1; numbered C3 to C6 here). C2 is the rule `invalidation-order`. */
 const pairConstraints: readonly Constraint[] = [
   {
     name: 'C4',

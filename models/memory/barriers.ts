@@ -14,7 +14,7 @@ const mfence: BarrierMeaning = { instruction: 'mfence', drains: true };
 const lockedAdd: BarrierMeaning = { instruction: 'lock addl $0,(stack)', drains: true };
 
 /**
- * Kernel barriers by machine (facts/riscv-ats-reset.md section 2.5; arch/x86/include/asm/barrier.h). sfence and lfence
+ * Kernel barriers by machine (arch/x86/include/asm/barrier.h). sfence and lfence
  * order nothing that ordinary write-back memory does not order already, so on x86 only the full barriers drain.
  */
 export const barrierTable = {

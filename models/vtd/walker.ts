@@ -26,7 +26,7 @@ interface WalkShape {
 const notTranslated = -0xffff;
 
 /**
- * Translates the requests of one source, one at a time, as facts/vtd-amd.md section 11 lays out: caches first, then
+ * Translates the requests of one source, one at a time, in the order of VT-d 3.4.3 and 6.2: caches first, then
  * tables, each read in the grain the specification allows, each read an event of its own.
  */
 export class Walker {

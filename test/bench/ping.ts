@@ -5,7 +5,7 @@ import { RandomStream } from '../../sim/random.ts';
 import { pingSeed, UniformScheduler } from './uniform-scheduler.ts';
 
 /*
- * The ping of engine.md section 1: N processes, each waits a random 1 to 100 ticks and counts. All forms draw from the
+ * The ping: N processes, each waits a random 1 to 100 ticks and counts. All forms draw from the
  * same stream in the same order and keep the order (time, sequence), so they do exactly the same work.
  */
 

@@ -2,8 +2,7 @@ import { usedPasidEntryBits } from '../../models/vtd/entries/pasid-entry.ts';
 
 /**
  * An enumerator that shares nothing with the simulator but the table of used bits: memory is 8 quadwords, a writer
- * makes atomic stores, a fetcher reads quantum 0 and quantum 1, each at once, and no fetch spans a sync
- * (facts of the [CALC] verdicts: model 8.1).
+ * makes atomic stores, a fetcher reads quantum 0 and quantum 1, each at once, and no fetch spans a sync.
  */
 
 /** Stores made at once, by quadword; or a point no fetch may span. */
