@@ -1,6 +1,6 @@
 import type { FieldNames, Trace } from '../sim/trace.ts';
 
-/** A software-owned table entry that hardware reads; see entry-registry.ts. */
+/** A software-owned table entry that hardware reads; see EntryRegistry. */
 export type Structure =
   | 'root-entry'
   | 'scalable-root-entry'
