@@ -86,10 +86,6 @@ export class EntryRegistry {
     return this.#entries[entry]?.name ?? 'no declared entry';
   }
 
-  addressOf(entry: number): number {
-    return (this.#entries[entry] as TrackedEntry).address;
-  }
-
   modelOf(entry: number): EntryModel {
     return (this.#entries[entry] as TrackedEntry).model;
   }

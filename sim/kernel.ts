@@ -57,7 +57,10 @@ export class Kernel implements StepContext {
     return this.#processes.specs.map(({ name }) => name);
   }
 
-  /** Adds a process before {@link seal}; processes take steps of the same instant in the order they are added. */
+  /**
+   * Adds a process before {@link seal}. With drawn times, steps of the same instant go in the order they were asked for;
+   * first of all in the order in which processes were added.
+   */
   addProcess(spec: ProcessSpec): number {
     return this.#processes.add(spec);
   }

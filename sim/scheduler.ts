@@ -19,8 +19,8 @@ export interface ChoicePoint {
 export interface Scheduler {
   readonly name: string;
   /**
-   * True: each step gets a drawn moment in its window, and the least moment comes first. False: any process may go next
-   * whose earliest moment is not after the least latest moment of all (the window rule), and clocks move no further
+   * True: each step gets a drawn moment in its window, and the least moment comes first. False: a process may go next
+   * if its earliest moment is not after the least latest moment of all (the window rule), and clocks move no further
    * than they must.
    */
   readonly drawsTimes: boolean;

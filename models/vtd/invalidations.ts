@@ -24,7 +24,7 @@ export interface DescriptorWords {
   readonly mode: 'legacy' | 'scalable';
 }
 
-/** Tags an invalidation is limited to; undefined: any. */
+/** Tags an invalidation is limited to; undefined where it is not. */
 export interface InvalidationScope {
   readonly did: number | undefined;
   readonly pasid: number | undefined;
