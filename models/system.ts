@@ -126,7 +126,7 @@ export class System {
     const { stepNs, preemptMaxNs } = this.config.cpu;
     function* start(): Flow {
       const idle = new Delay(stepNs, preemptMaxNs, 'other work');
-      for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1); left > 0; left -= 1) {
+      for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1, 'idle'); left > 0; left -= 1) {
         yield idle;
       }
       yield body(cpu);
@@ -174,7 +174,7 @@ export class System {
     this.agents.push({ process: 'invalidation fetch', column: 'IOMMU' }, { process: 'invalidation', column: 'IOMMU' });
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
-      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: () => eviction.evictForever() });
+      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
       this.agents.push({ process: 'cache eviction', column: 'CPU caches' });
     }
     const violations = this.trace.channel('violation');
@@ -199,7 +199,7 @@ export class System {
     }
     const core = new TsoCore(this.arena, `cpu${number}.store-buffer`, this.config.storeBuffer, sink);
     const name = `CPU ${number} store buffer`;
-    this.kernel.addProcess({ name, kind: 'engine', body: () => core.drainForever() });
+    this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
     this.agents.push({ process: name, column: `CPU ${number}` });
     return core;
   }

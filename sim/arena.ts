@@ -51,8 +51,13 @@ export class Arena {
 
   #hashLow = 0;
   #hashHigh = 0;
-  readonly #reads = new Set<number>();
-  readonly #writes = new Set<number>();
+  /** What the step under record has touched: 2 * index for a read, one more for a write, in order of first touch. */
+  touched = new Int32Array(256);
+  touchedCount = 0;
+  /** By word: the record in which it was last read and written. */
+  #readIn = new Int32Array(0);
+  #writtenIn = new Int32Array(0);
+  #record = 0;
 
   get wordCount(): number {
     return this.#used;
@@ -92,12 +97,14 @@ export class Arena {
     this.#sealed = true;
     this.words = this.words.slice(0, this.#used);
     this.#initial = this.words.slice();
+    this.#readIn = new Int32Array(this.#used);
+    this.#writtenIn = new Int32Array(this.#used);
     this.#mode = LOGGING;
   }
 
   get(index: number): number {
     if ((this.#mode & RECORDING) !== 0) {
-      this.#reads.add(index);
+      this.#noteRead(index);
     }
     return this.words[index] as number;
   }
@@ -107,7 +114,7 @@ export class Arena {
     const word = value | 0;
     const mode = this.#mode;
     if ((mode & RECORDING) !== 0) {
-      this.#writes.add(index);
+      this.#noteWrite(index);
     }
     if (old === word) {
       return;
@@ -167,6 +174,38 @@ export class Arena {
     this.#logLength = mark;
   }
 
+  /** Halves of the fingerprint so far, without times; searches note them together with a {@link mark}. */
+  get hashLow(): number {
+    return this.#hashLow;
+  }
+
+  get hashHigh(): number {
+    return this.#hashHigh;
+  }
+
+  /** {@link undoTo} for one who has noted the fingerprint of that point: it need not be worked out again. */
+  rewind(mark: number, hashLow: number, hashHigh: number): void {
+    for (let i = this.#logLength - 1; i >= mark; i -= 1) {
+      this.words[this.#logIndex[i] as number] = this.#logOld[i] as number;
+    }
+    this.#logLength = mark;
+    this.#hashLow = hashLow;
+    this.#hashHigh = hashHigh;
+  }
+
+  /** Words that differ from the initial state, as (index, value) in ascending order: the whole state, but for times. */
+  differences(): readonly number[] {
+    assert(!this.#logOverflowed, 'the undo log is whole');
+    const indices = new Set<number>();
+    for (let i = 0; i < this.#logLength; i += 1) {
+      const index = this.#logIndex[i] as number;
+      if (this.words[index] !== this.#initial[index] && this.#isTime[index] === 0) {
+        indices.add(index);
+      }
+    }
+    return [...indices].sort((a, b) => a - b).flatMap((index) => [index, this.words[index] as number]);
+  }
+
   /** Keeps every change until undone, however long the run; exploration needs it, forward runs do not. */
   keepWholeLog(on: boolean): void {
     this.#keepsWholeLog = on;
@@ -208,17 +247,29 @@ export class Arena {
     }
   }
 
+  /** From here to {@link stopRecord} every access is noted in {@link touched}. */
+  startRecord(): void {
+    this.touchedCount = 0;
+    this.#record += 1;
+    this.#mode |= RECORDING;
+  }
+
+  stopRecord(): void {
+    this.#mode &= ~RECORDING;
+  }
+
   /** Runs `step` and tells which words it read and wrote. */
   record(step: () => void): Footprint {
-    this.#reads.clear();
-    this.#writes.clear();
-    this.#mode |= RECORDING;
+    this.startRecord();
     try {
       step();
     } finally {
-      this.#mode &= ~RECORDING;
+      this.stopRecord();
     }
-    return { reads: new Set(this.#reads), writes: new Set(this.#writes) };
+    const touched = [...this.touched.subarray(0, this.touchedCount)];
+    const indices = (isWrite: number) =>
+      new Set(touched.filter((each) => (each & 1) === isWrite).map((each) => each >>> 1));
+    return { reads: indices(0), writes: indices(1) };
   }
 
   /** The region a word belongs to, for messages. */
@@ -241,6 +292,28 @@ export class Arena {
     this.#logIndex[this.#logLength] = index;
     this.#logOld[this.#logLength] = old;
     this.#logLength += 1;
+  }
+
+  #noteRead(index: number): void {
+    if (this.#readIn[index] !== this.#record) {
+      this.#readIn[index] = this.#record;
+      this.#touch(index * 2);
+    }
+  }
+
+  #noteWrite(index: number): void {
+    if (this.#writtenIn[index] !== this.#record) {
+      this.#writtenIn[index] = this.#record;
+      this.#touch(index * 2 + 1);
+    }
+  }
+
+  #touch(entry: number): void {
+    if (this.touchedCount === this.touched.length) {
+      this.touched = grow(this.touched);
+    }
+    this.touched[this.touchedCount] = entry;
+    this.touchedCount += 1;
   }
 
   #rehash(): void {

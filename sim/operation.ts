@@ -7,9 +7,9 @@ export interface StepContext {
   readonly nowNs: number;
   /**
    * A free choice inside the step: one of `count` alternatives, 0 to count - 1. `name` names the random stream, so a
-   * choice added in one model does not shift the draws of another.
+   * choice added in one model does not shift the draws of another. `idle` is the kind of ChoicePoint of that name.
    */
-  choose(name: string, count: number): number;
+  choose(name: string, count: number, kind?: 'value' | 'idle'): number;
   /** Round `round` of a retry loop of this process begins; the limit `maxRetries` turns it into a `livelock`. */
   retry(loop: string, round: number): void;
 }
@@ -100,16 +100,41 @@ export class Choose extends Operation<number> {
 
   readonly label: string;
   readonly #count: number;
+  readonly #kind: 'value' | 'idle';
 
-  constructor(name: string, count: number) {
+  constructor(name: string, count: number, kind: 'value' | 'idle' = 'value') {
     super();
     this.label = name;
     this.#count = count;
+    this.#kind = kind;
   }
 
   execute(context: StepContext): number {
-    return context.choose(this.label, this.#count);
+    return context.choose(this.label, this.#count, this.#kind);
   }
+}
+
+/**
+ * Says that of all a process has learnt so far only what `resume` holds matters from here on: `resume` makes a body that
+ * goes on from this point, and two visits with the same `key` go on alike. Searches then see that runs which differ in
+ * the past only have come together, and rebuild the process from here. A wrong key would hide schedules.
+ */
+export class Checkpoint extends Operation<void> {
+  override get immediate(): boolean {
+    return true;
+  }
+
+  readonly label = 'checkpoint';
+  readonly key: number;
+  readonly resume: () => Flow<void>;
+
+  constructor(key: number, resume: () => Flow<void>) {
+    super();
+    this.key = key;
+    this.resume = resume;
+  }
+
+  execute(): void {}
 }
 
 /** Blocks until a condition on arena words holds. */

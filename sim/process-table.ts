@@ -12,8 +12,8 @@ export interface ProcessSpec {
   /** Unique; columns of pictures and choice points use it. */
   readonly name: string;
   readonly kind: ProcessKind;
-  /** Makes a fresh body; called once a run, and again when an exploration goes back. */
-  readonly body: () => Flow<void>;
+  /** Makes a fresh body, called once a run and again when a search goes back; or the one step that is all it ever does. */
+  readonly body: (() => Flow<void>) | Operation;
 }
 
 const blocked = 1;
@@ -37,6 +37,10 @@ export class ProcessTable {
   isPending = new Uint8Array(0);
   /** Whether the operation of each process has a guard. */
   isGuarded = new Uint8Array(0);
+  /** Every process may go next whenever it likes, and time stands still: what a search over orders wants. */
+  ignoresWindows = false;
+  /** Processes that wait for their guard. */
+  blockedCount = 0;
   /** Names of the random streams that draw moments, one a process. */
   delayNames: readonly string[] = [];
 
@@ -75,6 +79,15 @@ export class ProcessTable {
     this.isGuarded = new Uint8Array(count);
   }
 
+  /** Before a run: nobody has asked for anything yet. */
+  clear(): void {
+    this.blockedCount = 0;
+  }
+
+  isBlocked(id: number): boolean {
+    return this.#arena.words[this.#state + id] === blocked;
+  }
+
   finish(id: number): void {
     this.operations[id] = undefined;
     this.isGuarded[id] = 0;
@@ -96,8 +109,25 @@ export class ProcessTable {
   pendInWindow(id: number, operation: Operation, nowNs: number): void {
     this.#setState(id, pending);
     this.#arena.putTime(this.#pendedAt + 2 * id, nowNs);
-    this.earliestNs[id] = nowNs + operation.minNs;
-    this.latestNs[id] = nowNs + operation.maxNs;
+    this.#setWindow(id, operation, nowNs);
+  }
+
+  /** What is at hand of the arena, after it went back; `operation` is what process `id` then waited for. */
+  takeBack(id: number, operation: Operation | undefined): void {
+    this.operations[id] = operation;
+    for (let each = 0; each < this.operations.length; each += 1) {
+      const waited = this.operations[each];
+      this.isGuarded[each] = waited?.guarded === true ? 1 : 0;
+      this.isPending[each] = this.#arena.words[this.#state + each] === pending ? 1 : 0;
+      if (waited !== undefined && !this.ignoresWindows) {
+        this.#setWindow(each, waited, this.#arena.getTime(this.#pendedAt + 2 * each));
+      }
+    }
+  }
+
+  #setWindow(id: number, operation: Operation, nowNs: number): void {
+    this.earliestNs[id] = this.ignoresWindows ? 0 : nowNs + operation.minNs;
+    this.latestNs[id] = this.ignoresWindows ? Number.POSITIVE_INFINITY : nowNs + operation.maxNs;
   }
 
   /** What each unfinished task waits for, in words. */
@@ -109,6 +139,8 @@ export class ProcessTable {
   }
 
   #setState(id: number, state: number): void {
+    const was = this.#arena.words[this.#state + id];
+    this.blockedCount += (state === blocked ? 1 : 0) - (was === blocked ? 1 : 0);
     this.isPending[id] = state === pending ? 1 : 0;
     this.#arena.put(this.#state + id, state);
   }

@@ -1,6 +1,6 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
-import { type Flow, Operation, type StepContext } from '../../sim/operation.ts';
+import { Operation, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
@@ -17,12 +17,9 @@ export class CacheEviction {
     this.#evicted = trace.channel('line-evicted');
   }
 
-  /** Body of an optional process. */
-  *evictForever(): Flow {
-    const evict = new Evict(this);
-    for (;;) {
-      yield evict;
-    }
+  /** The step of an optional process. */
+  evictStep(): Operation<void> {
+    return new Evict(this);
   }
 
   get canEvict(): boolean {

@@ -1,7 +1,7 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
-import { type Flow, Operation } from '../../sim/operation.ts';
+import { Operation } from '../../sim/operation.ts';
 import type { Access, AccessSink, Core } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
@@ -24,12 +24,13 @@ export interface StoreBufferConfig {
 export class TsoCore implements Core {
   readonly #sink: AccessSink;
   readonly #buffer: Fifo;
-  readonly #drain: Operation<void>;
+  /** The step of the engine that drains this buffer. */
+  readonly drain: Operation<void>;
 
   constructor(arena: Arena, name: string, config: StoreBufferConfig, sink: AccessSink) {
     this.#sink = sink;
     this.#buffer = new Fifo(arena, name, config.entryCount, column.firstWord + maxWords);
-    this.#drain = new Drain(this, config.maxNs);
+    this.drain = new Drain(this, config.maxNs);
   }
 
   hasRoom(): boolean {
@@ -70,13 +71,6 @@ export class TsoCore implements Core {
 
   isDrained(): boolean {
     return this.#buffer.length === 0;
-  }
-
-  /** Body of the engine that drains this buffer. */
-  *drainForever(): Flow {
-    for (;;) {
-      yield this.#drain;
-    }
   }
 
   drainOldest(): void {

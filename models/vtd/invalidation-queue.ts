@@ -1,7 +1,7 @@
 import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import { Cell, Fifo } from '../../sim/containers.ts';
-import { type Flow, Operation, type StepContext } from '../../sim/operation.ts';
+import { Operation, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
@@ -111,26 +111,20 @@ export class InvalidationQueue {
     return this.#head.get();
   }
 
-  /** Body of the engine that fetches descriptors. */
-  *fetchForever(): Flow {
-    const fetch = new QueueStep('a descriptor in the queue', this.#config.timing.descriptorFetch, {
+  /** The step of the engine that fetches descriptors. */
+  fetchStep(): Operation<void> {
+    return new QueueStep('a descriptor in the queue', this.#config.timing.descriptorFetch, {
       ready: () => this.#canFetch(),
       work: () => this.#fetchOne(),
     });
-    for (;;) {
-      yield fetch;
-    }
   }
 
-  /** Body of the engine that executes what was fetched. */
-  *executeForever(): Flow {
-    const execute = new QueueStep('an invalidation that may go on', this.#config.timing.invalidation, {
+  /** The step of the engine that executes what was fetched. */
+  executeStep(): Operation<void> {
+    return new QueueStep('an invalidation that may go on', this.#config.timing.invalidation, {
       ready: () => this.#movableCount() > 0,
       work: (context) => this.#executeOne(context),
     });
-    for (;;) {
-      yield execute;
-    }
   }
 
   /** A request moved on: invalidations that waited for it wait no longer. */

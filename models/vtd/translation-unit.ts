@@ -65,8 +65,8 @@ export class TranslationUnit {
   /** The engines of the queue; call after every source of requests has been added. */
   addEngines(): void {
     const { kernel } = this.#ports;
-    kernel.addProcess({ name: 'invalidation fetch', kind: 'engine', body: () => this.queue.fetchForever() });
-    kernel.addProcess({ name: 'invalidation', kind: 'engine', body: () => this.queue.executeForever() });
+    kernel.addProcess({ name: 'invalidation fetch', kind: 'engine', body: this.queue.fetchStep() });
+    kernel.addProcess({ name: 'invalidation', kind: 'engine', body: this.queue.executeStep() });
   }
 
   /** A walker for one source of requests; at most {@link maxWalkers}. */

@@ -86,7 +86,7 @@ export class MemoryWorld {
     const { evictions = 0 } = this.#options;
     if (evictions > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, evictions);
-      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: () => eviction.evictForever() });
+      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
     }
     this.kernel.onFinish = () => outcomes.add(outcomeOf(this));
     this.kernel.seal();
@@ -124,7 +124,7 @@ export class MemoryWorld {
     const entryCount = this.#options.storeBufferEntries ?? 8;
     const buffer = { entryCount, maxNs: Number.POSITIVE_INFINITY };
     const core = new TsoCore(this.arena, `CPU ${number} store buffer`, buffer, sink);
-    this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: () => core.drainForever() });
+    this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
     return core;
   }
 

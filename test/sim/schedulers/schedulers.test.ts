@@ -68,7 +68,13 @@ describe('random', () => {
     const draws = (others: number) => {
       const scheduler = random(9);
       scheduler.begin();
-      const point: ChoicePoint = { kind: 'value', name: 'mine', count: 1000, candidates: new Int32Array(0) };
+      const point: ChoicePoint = {
+        kind: 'value',
+        name: 'mine',
+        count: 1000,
+        candidates: new Int32Array(0),
+        operations: [],
+      };
       return Array.from({ length: 5 }, () => {
         point.name = 'other';
         for (let i = 0; i < others; i += 1) scheduler.choose(point);
@@ -85,7 +91,7 @@ describe('timed', () => {
     const scheduler = timed(1);
     scheduler.begin();
     const count = 2 ** 20;
-    const point: ChoicePoint = { kind: 'delay', name: 'delay', count, candidates: new Int32Array(0) };
+    const point: ChoicePoint = { kind: 'delay', name: 'delay', count, candidates: new Int32Array(0), operations: [] };
     let short = 0;
     for (let i = 0; i < 10_000; i += 1) {
       if (scheduler.choose(point) < 1024) short += 1;
@@ -99,7 +105,13 @@ describe('timed', () => {
   it('draws the whole window: the first moment and moments of its upper half', () => {
     const scheduler = timed(2);
     scheduler.begin();
-    const point: ChoicePoint = { kind: 'delay', name: 'delay', count: 1000, candidates: new Int32Array(0) };
+    const point: ChoicePoint = {
+      kind: 'delay',
+      name: 'delay',
+      count: 1000,
+      candidates: new Int32Array(0),
+      operations: [],
+    };
     const drawn = Array.from({ length: 2000 }, () => scheduler.choose(point));
     expect(Math.min(...drawn)).toBe(0);
     expect(Math.max(...drawn)).toBeGreaterThan(950);
@@ -108,7 +120,13 @@ describe('timed', () => {
   it('draws values inside steps uniformly', () => {
     const scheduler = timed(3);
     scheduler.begin();
-    const point: ChoicePoint = { kind: 'value', name: 'value', count: 1024, candidates: new Int32Array(0) };
+    const point: ChoicePoint = {
+      kind: 'value',
+      name: 'value',
+      count: 1024,
+      candidates: new Int32Array(0),
+      operations: [],
+    };
     let low = 0;
     for (let i = 0; i < 10_000; i += 1) low += scheduler.choose(point) < 512 ? 1 : 0;
     expect(Math.abs(low - 5000)).toBeLessThan(300);
