@@ -162,7 +162,13 @@ export function schedulerSuite(name: string, make: (seed: number) => Scheduler):
     it('answers with one of the alternatives, however many there are', () => {
       const scheduler = make(5);
       scheduler.begin();
-      const point: ChoicePoint = { kind: 'value', name: 'many', count: 2, candidates: Int32Array.of(0, 1, 2, 3) };
+      const point: ChoicePoint = {
+        kind: 'value',
+        name: 'many',
+        count: 2,
+        candidates: Int32Array.of(0, 1, 2, 3),
+        operations: [],
+      };
       for (const count of [2, 3, 4, 1000, 65_536, 65_537, 2 ** 32, 2 ** 32 + 1, 86_400_000_000_001]) {
         for (const kind of ['process', 'delay', 'value'] as const) {
           if (kind === 'process' && count > point.candidates.length) continue;
