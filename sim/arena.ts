@@ -110,16 +110,26 @@ export class Arena {
   }
 
   put(index: number, value: number): void {
+    if ((this.#mode & RECORDING) !== 0) {
+      // Writing what is there already is to find out that it is there: it disturbs nobody who only reads.
+      if (this.words[index] === (value | 0)) {
+        this.#noteRead(index);
+      } else {
+        this.#noteWrite(index);
+      }
+    }
+    this.putUnseen(index, value);
+  }
+
+  /** {@link put} for bookkeeping of the kernel, which no step reads: it is in no footprint. */
+  putUnseen(index: number, value: number): void {
     const old = this.words[index] as number;
     const word = value | 0;
-    const mode = this.#mode;
-    if ((mode & RECORDING) !== 0) {
-      this.#noteWrite(index);
-    }
     if (old === word) {
       return;
     }
     this.words[index] = word;
+    const mode = this.#mode;
     if ((mode & LOGGING) !== 0) {
       this.#log(index, old);
     }
@@ -137,6 +147,11 @@ export class Arena {
   putTime(base: number, atNs: number): void {
     this.put(base, atNs | 0);
     this.put(base + 1, Math.floor(atNs / 0x1_0000_0000));
+  }
+
+  putTimeUnseen(base: number, atNs: number): void {
+    this.putUnseen(base, atNs | 0);
+    this.putUnseen(base + 1, Math.floor(atNs / 0x1_0000_0000));
   }
 
   /** Back to the state at {@link seal}. */

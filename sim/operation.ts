@@ -10,6 +10,11 @@ export interface StepContext {
    * choice added in one model does not shift the draws of another. `idle` is the kind of ChoicePoint of that name.
    */
   choose(name: string, count: number, kind?: 'value' | 'idle'): number;
+  /**
+   * One word of the process's own in the arena. What a part keeps here instead of in its results, a search sees as it is
+   * now, not as it came about: parts that can go several ways to the same point should.
+   */
+  local: number;
   /** Round `round` of a retry loop of this process begins; the limit `maxRetries` turns it into a `livelock`. */
   retry(loop: string, round: number): void;
 }

@@ -48,6 +48,10 @@ export class ProcessTable {
   #sealed = false;
   /** Arena words: the states above. */
   #state = 0;
+  /** Arena words, two a process: where its body stands, as a search tells it apart; 0 in ordinary runs. */
+  #keys = 0;
+  /** Arena words: what bodies keep of their own. */
+  #locals = 0;
   /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
   #pendedAt = 0;
 
@@ -70,6 +74,8 @@ export class ProcessTable {
     const { count } = this;
     this.#sealed = true;
     this.#state = this.#arena.allocate('kernel.process-states', count);
+    this.#keys = this.#arena.allocate('kernel.process-keys', 2 * count);
+    this.#locals = this.#arena.allocate('kernel.process-locals', count);
     this.#pendedAt = this.#arena.allocateTimes('kernel.pended-at', count);
     this.isOptional = Uint8Array.from(this.specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
     this.delayNames = this.specs.map(({ name }) => `delay of ${name}`);
@@ -84,6 +90,16 @@ export class ProcessTable {
     this.blockedCount = 0;
   }
 
+  /** Arena index of the two words for searches. */
+  keyOf(id: number): number {
+    return this.#keys + 2 * id;
+  }
+
+  /** Arena index of the word a body has for itself. */
+  localOf(id: number): number {
+    return this.#locals + id;
+  }
+
   isBlocked(id: number): boolean {
     return this.#arena.words[this.#state + id] === blocked;
   }
@@ -92,12 +108,12 @@ export class ProcessTable {
     this.operations[id] = undefined;
     this.isGuarded[id] = 0;
     this.#setState(id, done);
-    this.#arena.putTime(this.#pendedAt + 2 * id, -1);
+    this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, -1);
   }
 
   block(id: number): void {
     this.#setState(id, blocked);
-    this.#arena.putTime(this.#pendedAt + 2 * id, -1);
+    this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, -1);
   }
 
   /** Pending, with the moment drawn elsewhere. */
@@ -108,7 +124,7 @@ export class ProcessTable {
   /** Pending, inside the window of its operation from `nowNs` on. */
   pendInWindow(id: number, operation: Operation, nowNs: number): void {
     this.#setState(id, pending);
-    this.#arena.putTime(this.#pendedAt + 2 * id, nowNs);
+    this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, nowNs);
     this.#setWindow(id, operation, nowNs);
   }
 
@@ -142,6 +158,6 @@ export class ProcessTable {
     const was = this.#arena.words[this.#state + id];
     this.blockedCount += (state === blocked ? 1 : 0) - (was === blocked ? 1 : 0);
     this.isPending[id] = state === pending ? 1 : 0;
-    this.#arena.put(this.#state + id, state);
+    this.#arena.putUnseen(this.#state + id, state);
   }
 }

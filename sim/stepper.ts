@@ -71,6 +71,14 @@ export class Stepper implements StepContext {
     return count === 1 ? 0 : this.ask(kind, name, count);
   }
 
+  get local(): number {
+    return this.arena.words[this.processes.localOf(this.processId)] as number;
+  }
+
+  set local(word: number) {
+    this.arena.putUnseen(this.processes.localOf(this.processId), word);
+  }
+
   ask(kind: ChoicePoint['kind'], name: string, count: number): number {
     const point = this.#point;
     point.kind = kind;
@@ -203,6 +211,8 @@ export class Stepper implements StepContext {
         value = answer.value;
       } else if (!(answer.value instanceof Operation)) {
         stack.push(answer.value);
+        value = undefined;
+      } else if (answer.value instanceof Checkpoint) {
         value = undefined;
       } else if (next === results.length) {
         this.processes.operations[id] = answer.value;

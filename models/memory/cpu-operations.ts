@@ -1,3 +1,4 @@
+import { assert } from '../../sim/assert.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { valueOfWords, wordsOfValue } from '../qword.ts';
@@ -108,12 +109,14 @@ export class StoreBlock extends CpuOperation<void> {
   }
 }
 
-export class StoreOneOf extends CpuOperation<number> {
+/** One of those stores of a list that are left: `context.local` has a bit for each. */
+export class StoreOneOf extends CpuOperation<void> {
   readonly label = 'plain store';
   readonly #stores: readonly PlainStore[];
 
   constructor(cpu: CpuCore, stores: readonly PlainStore[]) {
     super(cpu);
+    assert(stores.length < 32, 'a word has a bit for each plain store');
     this.#stores = stores;
   }
 
@@ -121,18 +124,19 @@ export class StoreOneOf extends CpuOperation<number> {
     return this.cpu.ports.core.hasRoom();
   }
 
-  execute(context: StepContext): number {
+  execute(context: StepContext): void {
     // Stores to one place keep their order in C; any other order is the compiler's.
+    const isLeft = (i: number): boolean => (context.local & (1 << i)) !== 0;
     const free: number[] = [];
     for (const [i, store] of this.#stores.entries()) {
-      if (!this.#stores.slice(0, i).some((earlier) => overlap(earlier, store))) {
+      if (isLeft(i) && !this.#stores.some((earlier, j) => j < i && isLeft(j) && overlap(earlier, store))) {
         free.push(i);
       }
     }
     const picked = free[context.choose('compiler', free.length)] as number;
     const store = this.#stores[picked] as PlainStore;
+    context.local &= ~(1 << picked);
     this.cpu.write('store', store.address, wordsOfValue(store.value, store.widthBits));
-    return picked;
   }
 }
 

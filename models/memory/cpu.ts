@@ -1,4 +1,4 @@
-import type { Flow, Operation } from '../../sim/operation.ts';
+import { type Flow, Note, type Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
@@ -68,12 +68,14 @@ export class Cpu {
     return new FlushLine(this.#core, address);
   }
 
-  /** Stores a C compiler may emit in any order, one step each. */
+  /** Up to 31 stores that a C compiler may emit in any order, one step each. */
   *plainStores(stores: readonly PlainStore[]): Flow {
-    const left = [...stores];
-    while (left.length > 0) {
-      const picked = yield* new StoreOneOf(this.#core, left);
-      left.splice(picked, 1);
+    yield new Note('plain stores', (context) => {
+      context.local = 2 ** stores.length - 1;
+    });
+    const next = new StoreOneOf(this.#core, stores);
+    for (const _ of stores) {
+      yield next;
     }
   }
 

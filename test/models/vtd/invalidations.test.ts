@@ -10,7 +10,7 @@ import type { StepContext } from '../../../sim/operation.ts';
 import { Trace } from '../../../sim/trace.ts';
 
 const { first, second, nested, passThrough } = pasidTableType;
-const step: StepContext = { processId: 0, nowNs: 0, choose: () => 0, retry: () => {} };
+const step: StepContext = { processId: 0, nowNs: 0, local: 0, choose: () => 0, retry: () => {} };
 
 type CacheKey = 'contextCache' | 'pasidCache' | 'iotlb';
 type Row = readonly [cache: CacheKey, name: string, tags: Partial<CacheTags>];
