@@ -65,11 +65,12 @@ export function recordFirst(
   { first }: ViolationReport,
   { simulator, settings }: { readonly simulator: Simulator; readonly settings: CampaignSettings },
 ): RunRecord {
-  const record = simulator.replayCase(scenarioCase, {
+  const bySeed = {
     strategy: report.strategy === 'timed' ? 'timed' : 'random',
     seed: BigInt(first.seed),
     ...(settings.maxEvents === undefined ? {} : { maxEvents: settings.maxEvents }),
-  });
+  } as const;
+  const record = simulator.replayCase(scenarioCase, first.seed === '' ? { choices: first.choices } : bySeed);
   if (record.digest !== first.digest) {
     throw new NondeterminismError(
       `${report.scenario} ${report.case}: seed ${first.seed} gave digest ${first.digest} first and ${record.digest} then`,

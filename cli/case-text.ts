@@ -86,7 +86,7 @@ function repeatCommand(report: CaseReport, settings: CampaignSettings): string {
 }
 
 function runAddress(report: CaseReport, { first }: ViolationReport, settings: CampaignSettings) {
-  return { ...settingsOf(report, settings), seed: first.seed };
+  return { ...settingsOf(report, settings), seed: first.seed, choices: first.choices };
 }
 
 function settingsOf({ file, case: name, strategy }: CaseReport, { maxEvents }: CampaignSettings) {

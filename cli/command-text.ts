@@ -28,7 +28,9 @@ interface RunSettings {
 export interface RunAddress extends RunSettings {
   readonly file: string;
   readonly case: string;
+  /** '' for a run that is known by its choices alone. */
   readonly seed: string;
+  readonly choices?: string;
 }
 
 /** The command that repeats one run. */
@@ -42,8 +44,8 @@ export function replayOptions(run: RunAddress): string {
 }
 
 function replayWords(run: RunAddress): readonly string[] {
-  // A recheck makes the schedules of `random`, twice.
-  const strategy = run.strategy === 'recheck' ? 'random' : run.strategy;
+  // A recheck makes the schedules of `random`, twice; choices leave nothing to a strategy.
+  const strategy = run.strategy === 'recheck' || run.seed === '' ? 'random' : run.strategy;
   return [...caseWords(run), ...settingWords({ ...run, strategy })];
 }
 
@@ -58,8 +60,8 @@ function fileWord(file: string): string {
   return file.startsWith('-') ? `./${file}` : file;
 }
 
-function caseWords(run: RunAddress): readonly string[] {
-  return ['--case', run.case, '--seed', run.seed];
+function caseWords({ case: name, seed, choices }: RunAddress): readonly string[] {
+  return ['--case', name, ...(seed === '' && choices !== undefined ? ['--choices', choices] : ['--seed', seed])];
 }
 
 function settingWords({ strategy, maxEvents }: RunSettings): readonly string[] {

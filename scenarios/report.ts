@@ -11,7 +11,7 @@ export type Verdict = 'held' | 'proved' | 'violated' | 'inconclusive';
 
 /** The first run, by number, that broke a rule; all that is needed to repeat it. */
 export interface FirstViolation {
-  /** The run's own seed: it fails on the first run of a replay. Hexadecimal with 0x. */
+  /** The run's own seed: it fails on the first run of a replay. Hexadecimal with 0x; '' where a search found it. */
   readonly seed: string;
   /** Number of the run in its campaign, from 0. */
   readonly run: number;
@@ -54,6 +54,28 @@ export interface CaseReport {
   readonly notReached: readonly string[];
   /** Why the case is inconclusive or not as expected, in one sentence; empty when there is nothing to say. */
   readonly reason: string;
+  /** What a search did; null for sampled cases. */
+  readonly exploration: ExplorationReport | null;
+}
+
+/** How far a search came. Numbers are those of the search of all orders. */
+export interface ExplorationReport {
+  /** Orders followed until nothing new lay ahead. */
+  readonly executions: number;
+  readonly states: number;
+  readonly transitions: number;
+  /** Most steps of an execution. */
+  readonly deepest: number;
+  /** Memory of the states. */
+  readonly tableBytes: number;
+  /** Chance, at most, that two states were taken for one; 0 for an exact search. */
+  readonly collisionProbability: number;
+  readonly reduction: boolean;
+  readonly exact: boolean;
+  /** What is proved is proved for orders with at most so many preemptions; null: for all. */
+  readonly preemptions: number | null;
+  /** Part of the branches that was done: a guess. */
+  readonly fraction: number;
 }
 
 /** One run with its trace, for pictures and logs. */

@@ -138,6 +138,7 @@ class Campaign {
       states: null,
       violations,
       notReached,
+      exploration: null,
     };
   }
 
@@ -203,7 +204,8 @@ export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): 
   return record;
 }
 
-function recordRun(
+/** One run with its trace, choices and digest. */
+export function recordRun(
   scenarioCase: ScenarioCase,
   { system, entryNames }: AssembledWorld,
   scheduler: Scheduler,
@@ -237,12 +239,12 @@ function recordRun(
   };
 }
 
-function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
+export function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
   const limits = { ...world.limits, ...(maxEvents === undefined ? {} : { maxEvents }) };
   return assemble({ ...world, limits }, reach);
 }
 
-function seededScheduler(strategy: 'random' | 'timed', seed: bigint): SeededScheduler {
+export function seededScheduler(strategy: 'random' | 'timed', seed: bigint): SeededScheduler {
   const scheduler = strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
   setSeed(scheduler, seed);
   return scheduler;

@@ -38,9 +38,6 @@ export class FollowScheduler implements Scheduler {
   }
 
   choose({ kind, count, candidates }: ChoicePoint): number {
-    if (kind === 'idle') {
-      return 0;
-    }
     if (kind !== 'process') {
       const answer = this.#values[this.#nextValue] ?? 0;
       this.#nextValue += 1;

@@ -66,8 +66,8 @@ export class Search {
   readonly #footprints: FootprintStack;
   readonly #frames: SearchFrame[] = [];
   /** Choices that bodies make before their first step. */
-  readonly #start = new StepChoices();
-  #asked = this.#start;
+  readonly #start: StepChoices;
+  #asked: StepChoices;
   #depth = -1;
   #executions = 0;
   #transitions = 0;
@@ -86,6 +86,9 @@ export class Search {
     this.#key = new StateKey(stepper, options.keepsWindows);
     this.#visited = options.isExact ? new ExactStates(this.#histories) : new FingerprintedStates();
     this.#footprints = new FootprintStack(arena);
+    // Other work takes time, which is all that the windows leave to it.
+    this.#start = new StepChoices(options.keepsWindows);
+    this.#asked = this.#start;
     arena.keepWholeLog(true);
     arena.hash(true);
     this.#begin();

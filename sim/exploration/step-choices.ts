@@ -3,14 +3,19 @@ import type { ChoicePoint, Scheduler } from '../scheduler.ts';
 
 /**
  * The choices inside one step, as an odometer: a search executes the step once for every sequence of answers. Idle
- * choices are answered 0: a search has every order anyway.
+ * choices are answered 0 unless asked otherwise: a search that has every order gains nothing from a later beginning.
  */
 export class StepChoices implements Scheduler {
   readonly name = 'search';
   readonly drawsTimes = false;
   digits: number[] = [];
+  readonly #triesIdling: boolean;
   #counts: number[] = [];
   #next = 0;
+
+  constructor(triesIdling = false) {
+    this.#triesIdling = triesIdling;
+  }
 
   /** For another step: no answers yet. */
   clear(): void {
@@ -26,10 +31,8 @@ export class StepChoices implements Scheduler {
     this.#next = 0;
   }
 
-  choose({ kind, name, count }: ChoicePoint): number {
-    if (kind === 'idle') {
-      return 0;
-    }
+  choose({ kind, name, count: possible }: ChoicePoint): number {
+    const count = kind === 'idle' && !this.#triesIdling ? 1 : possible;
     const position = this.#next;
     this.#next += 1;
     if (position === this.digits.length) {

@@ -24,6 +24,7 @@ function result(report: Partial<CaseReport>, base = report.case ?? 'clear-first'
     violations: [],
     notReached: [],
     reason: '',
+    exploration: null,
     ...report,
   };
   // The table looks at no more than these.
