@@ -59,7 +59,10 @@ function violationBlock(
     return '';
   }
   const sentences = violations.flatMap((each) =>
-    violationText(each, ` in ${each.count} of ${counted(report.runs, 'run')}`),
+    violationText(
+      each,
+      ` in ${each.count} of ${counted(report.runs, report.exploration === null ? 'run' : 'execution')}`,
+    ),
   );
   const picture = drawPicture(record(first));
   return [...sentences, '', picture, '', replayCommand(runAddress(report, first, settings))].join('\n');

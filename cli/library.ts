@@ -1,3 +1,4 @@
+import type { ExploreOptions } from '../scenarios/explore-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { CaseReport, RunRecord } from '../scenarios/report.ts';
 import type { ReplayOptions, RunOptions } from '../scenarios/run-case.ts';
@@ -6,6 +7,7 @@ import type { ReplayOptions, RunOptions } from '../scenarios/run-case.ts';
 export interface Simulator {
   readonly loadScenarioFile: (path: string) => LoadedScenario;
   readonly runCaseInSlices: (scenarioCase: ScenarioCase, options: RunOptions) => Promise<CaseReport>;
+  readonly exploreCaseInSlices: (scenarioCase: ScenarioCase, options: ExploreOptions) => Promise<CaseReport>;
   readonly replayCase: (scenarioCase: ScenarioCase, options: ReplayOptions) => RunRecord;
 }
 
@@ -37,11 +39,12 @@ export interface Library {
 
 export const library: Library = {
   simulator: async () => {
-    const [{ loadScenarioFile }, { runCaseInSlices, replayCase }] = await Promise.all([
+    const [{ loadScenarioFile }, { runCaseInSlices, replayCase }, { exploreCaseInSlices }] = await Promise.all([
       import('../scenarios/load-scenario.ts'),
       import('../scenarios/run-case.ts'),
+      import('../scenarios/explore-case.ts'),
     ]);
-    return { loadScenarioFile, runCaseInSlices, replayCase };
+    return { loadScenarioFile, runCaseInSlices, exploreCaseInSlices, replayCase };
   },
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),

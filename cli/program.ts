@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Strategy } from '../scenarios/run-case.ts';
-import { collect, parseChoices, parseCount, parseDigest, parseSeed } from './arguments.ts';
+import { collect, parseChoices, parseCount, parseDigest, parseSeconds, parseSeed } from './arguments.ts';
 import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
@@ -53,6 +53,7 @@ function buildProgram({ io, library }: Ports, finish: Finish): Command {
       getErrHasColors: () => false,
     });
   addRun(program, { io, library }, finish);
+  addExplore(program, { io, library }, finish);
   addReplay(program, { io, library }, finish);
   addList(program, { io, library }, finish);
   addCheck(program, { io, library }, finish);
@@ -108,6 +109,49 @@ async function run(paths: readonly string[], flags: RunFlags, { io, library }: P
   const settings = { strategy, runs, firstSeed, maxEvents };
   const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
   return runCommand({ paths, caseNames, ...settings, ...output }, io, simulator);
+}
+
+function addExplore(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('explore')
+    .description('Search every order of every case: a case that holds is then proved.')
+    .argument('[path...]', pathArgument)
+    .option('--case <name>', 'only this case, or all whose name begins with these parts (repeatable)', collect)
+    .option('--max-preemptions <k>', 'only orders that leave a task which could go on at most k times', parseCount)
+    .option('--max-executions <n>', 'executions after which a case is inconclusive', parseCount)
+    .option('--time-budget <s>', 'seconds after which a case is inconclusive', parseSeconds)
+    .option('--max-events <n>', 'steps of an execution after which the case is inconclusive', parseCount)
+    .option('--no-reduction', 'take also orders that differ only in steps which do not touch each other')
+    .option('--exact', 'keep whole states, not fingerprints: slow, for small cases')
+    .option('--all', 'search also the cases that their files mark as sampled')
+    .option('--json', 'print one JSON document')
+    .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
+    .option('--verbose', 'list every case on its own, and print every picture')
+    .addHelpText('after', examples(['explore', 'explore scenarios/vtd --json', 'explore x.yaml --case clear-first']))
+    .action((paths: string[], options: ExploreFlags) => finish(explore(paths, options, { io, library })));
+}
+
+interface ExploreFlags {
+  readonly case?: readonly string[];
+  readonly maxPreemptions?: number;
+  readonly maxExecutions?: number;
+  readonly timeBudget?: number;
+  readonly maxEvents?: number;
+  readonly reduction: boolean;
+  readonly exact?: true;
+  readonly all?: true;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+async function explore(paths: readonly string[], flags: ExploreFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ exploreCommand }, simulator] = await Promise.all([import('./commands/explore.ts'), library.simulator()]);
+  const { case: caseNames = [], maxPreemptions, maxExecutions, timeBudget: timeBudgetSeconds, maxEvents } = flags;
+  const bounds = { maxPreemptions, maxExecutions, timeBudgetSeconds, maxEvents };
+  const how = { reduces: flags.reduction, isExact: flags.exact === true, all: flags.all === true };
+  const output = { json: flags.json === true, quiet: flags.quiet === true, verbose: flags.verbose === true };
+  return exploreCommand({ paths, caseNames, ...bounds, ...how, ...output }, io, simulator);
 }
 
 function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {

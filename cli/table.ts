@@ -9,7 +9,8 @@ const gap = 1;
 const noteIndent = '   ';
 
 /** Which columns give way when a row is too wide: names wrap, numbers do not. */
-const headings = ['', 'case', 'cases', 'expected', 'verdict', 'hits/runs'] as const;
+const headings = ['', 'case', 'cases', 'expected', 'verdict'] as const;
+const columnCount = headings.length + 1;
 const wrapping = [1, 3] as const;
 
 const minNameWidth = 16;
@@ -18,19 +19,20 @@ const minRuleWidth = 8;
 type Cells = readonly [mark: string, name: string, cases: string, expected: string, verdict: string, hits: string];
 
 /** Verdicts of all cases, grouped by scenario, at most 80 columns wide. */
-export function verdictTable(rows: readonly VerdictRow[], style: Style): string {
+export function verdictTable(rows: readonly VerdictRow[], style: Style, lastHeading = 'hits/runs'): string {
   const all = rows.map((row) => ({ row, lines: linesOf(row) }));
-  const widths = columnWidths(all.flatMap(({ lines }) => lines));
+  const head: Cells = [...headings, lastHeading];
+  const widths = columnWidths([head, ...all.flatMap(({ lines }) => lines)]);
   const table = new Table({
     chars: borderless,
     style: { 'padding-left': 0, 'padding-right': gap, head: [], border: [], compact: true },
     // The last column is as wide as the page: text across all columns would be cut at the end of the table.
-    colWidths: widths.map((width, i) => (i === headings.length - 1 ? tableWidth : width) + gap),
+    colWidths: widths.map((width, i) => (i === columnCount - 1 ? tableWidth : width) + gap),
   });
   const pushText = (text: string): void => {
-    table.push([{ content: text, colSpan: headings.length }]);
+    table.push([{ content: text, colSpan: columnCount }]);
   };
-  table.push([...aligned(headings, widths)]);
+  table.push([...aligned(head, widths)]);
   let heading = '';
   for (const { row, lines } of all) {
     if (row.heading !== heading) {
@@ -101,8 +103,8 @@ function pieces(text: string, width: number): readonly string[] {
 }
 
 function columnWidths(rows: readonly Cells[]): readonly number[] {
-  const widths = headings.map((heading, i) =>
-    Math.max(heading.length, ...rows.map((cells) => cells[i]?.length ?? 0), 1),
+  const widths = Array.from({ length: columnCount }, (_, i) =>
+    Math.max(...rows.map((cells) => cells[i]?.length ?? 0), 1),
   );
   let excess = widths.reduce((sum, width) => sum + width + gap, 0) - tableWidth;
   for (const [rank, column] of wrapping.entries()) {

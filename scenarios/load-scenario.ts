@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { checkReferences, reachNames, ruleNames } from './format/check-references.ts';
 import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
-import { caseKeys, combinationCount, type ExpandedCase, expandCase, variableNames } from './format/expand-cases.ts';
+import {
+  caseKeys,
+  combinationCount,
+  type ExpandedCase,
+  expandCase,
+  type SearchKind,
+  variableNames,
+} from './format/expand-cases.ts';
 import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
 import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
@@ -26,6 +33,8 @@ export interface ScenarioCase {
   /** Rules that must be broken, each of them and no other; empty: none. */
   readonly expect: readonly string[];
   readonly reach: readonly string[];
+  /** Whether the file says that a search of every order comes to its end. */
+  readonly search: SearchKind;
   /** Runs when the user asks for no number. */
   readonly defaultRuns: number;
   /** What a run is built from. */
@@ -110,7 +119,14 @@ class Loader {
     for (const entry of mapEntries(root, 'cases')) {
       const definition = frame.cases[entry.key];
       if (definition !== undefined && entry.value.kind === 'map') {
-        cases.push(...this.#loadCase(entry, entry.value, { definition, title: frame.title, reach: frame.reach ?? [] }));
+        cases.push(
+          ...this.#loadCase(entry, entry.value, {
+            definition,
+            title: frame.title,
+            reach: frame.reach ?? [],
+            search: frame.search,
+          }),
+        );
       }
     }
     this.#throwProblems();
@@ -148,7 +164,11 @@ class Loader {
   #loadCase(
     entry: YamlEntry,
     node: YamlMap,
-    frame: { readonly definition: Case; readonly title: string; readonly reach: readonly string[] },
+    frame: Pick<Case, 'search'> & {
+      readonly definition: Case;
+      readonly title: string;
+      readonly reach: readonly string[];
+    },
   ): readonly ScenarioCase[] {
     const { file, root } = this.#document;
     const { definition } = frame;
@@ -160,8 +180,11 @@ class Loader {
       this.#report(entry.keyNode, `the file comes to ${this.#caseCount} cases here; the limit is ${maxCases}`);
       return [];
     }
-    this.#checkConditions(node, definition, variableNames({ node, matrix, defaults }));
-    const expanded = expandCase({ name: entry.key, definition, node, matrix, defaults });
+    const search = definition.search ?? frame.search;
+    const known = variableNames({ node, matrix, defaults });
+    this.#checkConditions(node, { expect: definition.expect, search: definition.search }, known);
+    this.#checkConditions(root, { search: frame.search }, known);
+    const expanded = expandCase({ name: entry.key, definition, search, node, matrix, defaults });
     this.#checkCaseNames(expanded, entry);
     const reach = definition.reach ?? frame.reach;
     this.#checkNames('reach', reach, reachNames, entryOf(node, 'reach') ?? entryOf(root, 'reach') ?? entry);
@@ -181,6 +204,7 @@ class Loader {
           title: definition.title ?? frame.title,
           expect,
           reach,
+          search: this.#checkSearch(one, entryOf(node, 'search') ?? entryOf(root, 'search') ?? entry),
           defaultRuns: definition.runs ?? defaultRuns,
           world,
         },
@@ -200,12 +224,14 @@ class Loader {
   }
 
   /** A condition on a variable that is not there would never hold. */
-  #checkConditions(node: YamlMap, { expect }: Case, known: readonly string[]): void {
-    for (const [i, option] of (typeof expect === 'string' ? [] : expect).entries()) {
-      const when = typeof option === 'string' ? {} : (option.when ?? {});
-      for (const name of Object.keys(when).filter((each) => !known.includes(each))) {
-        const { message, hint } = unknownName('variable', name, known);
-        this.#report(positionOf(node, ['expect', i, 'when', name], 'key'), message, hint);
+  #checkConditions(node: YamlMap, lists: Partial<Pick<Case, 'expect' | 'search'>>, known: readonly string[]): void {
+    for (const [key, list] of Object.entries(lists)) {
+      for (const [i, option] of (Array.isArray(list) ? list : []).entries()) {
+        const when = typeof option === 'string' ? {} : (option.when ?? {});
+        for (const name of Object.keys(when).filter((each) => !known.includes(each))) {
+          const { message, hint } = unknownName('variable', name, known);
+          this.#report(positionOf(node, [key, i, 'when', name], 'key'), message, hint);
+        }
       }
     }
   }
@@ -275,6 +301,13 @@ class Loader {
     }
     this.#checkNames('rule', expect, ruleNames, entry, 'holds');
     return expect;
+  }
+
+  #checkSearch({ name, search }: ExpandedCase, { value }: YamlEntry): SearchKind {
+    if (search === undefined) {
+      this.#report(value, `"search" does not say how "${name}" is searched`, 'add a last entry without "when"');
+    }
+    return search ?? 'explored';
   }
 
   #checkNames(what: string, names: readonly string[], known: readonly string[], entry: YamlEntry, also = ''): void {

@@ -9,14 +9,21 @@ export interface ExpandedCase {
   readonly variables: Variables;
   /** Rules that must be broken; empty: none. Undefined: no `when` fits. */
   readonly expect: readonly string[] | undefined;
+  /** Undefined: no `when` fits. */
+  readonly search: SearchKind | undefined;
 }
 
+/** Whether a search of every order is expected to come to its end. */
+export type SearchKind = 'explored' | 'sampled';
+
 /** Keys of a case that are not variables. */
-export const caseKeys: readonly string[] = ['title', 'expect', 'reach', 'matrix', 'runs'];
+export const caseKeys: readonly string[] = ['title', 'expect', 'reach', 'search', 'matrix', 'runs'];
 
 export interface CaseToExpand {
   readonly name: string;
   readonly definition: Case;
+  /** `search` of the case, or of the file. */
+  readonly search: Case['search'];
   /** The case's own mapping in the file. */
   readonly node: YamlMap;
   /** The matrix that holds for it: its own, or the file's. */
@@ -36,12 +43,19 @@ export function variableNames({
   node,
   matrix,
   defaults,
-}: Omit<CaseToExpand, 'name' | 'definition'>): readonly string[] {
+}: Omit<CaseToExpand, 'name' | 'definition' | 'search'>): readonly string[] {
   return [...ownVariables(node), ...dimensionsOf(node, matrix), ...entriesOf(defaults)].map(({ key }) => key);
 }
 
 /** One case for every combination of its matrix, the last variable changing fastest. */
-export function expandCase({ name, definition, node, matrix, defaults }: CaseToExpand): readonly ExpandedCase[] {
+export function expandCase({
+  name,
+  definition,
+  search,
+  node,
+  matrix,
+  defaults,
+}: CaseToExpand): readonly ExpandedCase[] {
   const dimensions = dimensionsOf(node, matrix);
   const fixed = [...entriesOf(defaults), ...ownVariables(node)].map(({ key, value }) => [key, value] as const);
   const combinations = dimensions.reduce<readonly (readonly YamlNode[])[]>(
@@ -55,7 +69,13 @@ export function expandCase({ name, definition, node, matrix, defaults }: CaseToE
       variables.set(key, values[i] as YamlNode);
     }
     const texts = values.map((value) => (value.kind === 'scalar' ? value.source : value.kind));
-    return { name: [name, ...texts].join('.'), variables, expect: expectationFor(definition.expect, variables) };
+    return {
+      name: [name, ...texts].join('.'),
+      variables,
+      expect: expectationFor(definition.expect, variables),
+      search:
+        typeof search === 'object' ? search.find(({ when }) => fits(when, variables))?.is : (search ?? 'explored'),
+    };
   });
 }
 
@@ -81,16 +101,20 @@ function expectationFor(expect: Case['expect'], variables: Variables): readonly 
     if (typeof option === 'string') {
       return rulesOf(expect as readonly string[]);
     }
-    const fits = Object.entries(option.when ?? {}).every(([name, wanted]) => {
-      const node = variables.get(name);
-      const value = node?.kind === 'scalar' ? node.value : undefined;
-      return Array.isArray(wanted) ? wanted.some((item) => item === value) : wanted === value;
-    });
-    if (fits) {
+    if (fits(option.when, variables)) {
       return rulesOf(option.is);
     }
   }
   return undefined;
+}
+
+/** Whether the values of a case are those that a condition names. */
+function fits(when: Readonly<Record<string, unknown>> | undefined, variables: Variables): boolean {
+  return Object.entries(when ?? {}).every(([name, wanted]) => {
+    const node = variables.get(name);
+    const value = node?.kind === 'scalar' ? node.value : undefined;
+    return Array.isArray(wanted) ? wanted.some((item) => item === value) : wanted === value;
+  });
 }
 
 function rulesOf(expect: string | readonly string[]): readonly string[] {

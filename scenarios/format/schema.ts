@@ -256,6 +256,21 @@ export type InlineTarget = z.output<typeof target>;
 const variable = z.union([z.string(), z.int(), z.bigint(), z.boolean()]);
 const expectation = z.union([z.string(), z.array(z.string()).min(1)]);
 
+const searchKind = z.enum(['explored', 'sampled']);
+const search = z
+  .union([
+    searchKind,
+    z
+      .array(
+        z.strictObject({
+          when: z.record(z.string(), z.union([variable, z.array(variable)])).optional(),
+          is: searchKind,
+        }),
+      )
+      .min(1),
+  ])
+  .describe('explored: `tornread explore` searches every order; sampled: too large for that, so it runs seeds.');
+
 /** A case: what is expected of it, and values for the scenario's `$variables`. */
 const caseSchema = z
   .strictObject({
@@ -274,6 +289,7 @@ const caseSchema = z
       ])
       .describe('holds, a rule, a list of rules, or a list of {when, is}: the first that fits the matrix values.'),
     reach: z.array(z.string()).optional().describe('States that some schedule has to reach.'),
+    search: search.optional(),
     matrix: z
       .record(z.string(), z.array(variable).min(1))
       .optional()
@@ -293,6 +309,7 @@ export const frameSchema = z.looseObject({
     .optional()
     .describe('A matrix for every case without its own.'),
   reach: z.array(z.string()).optional(),
+  search: search.optional(),
   cases: z.record(
     z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a case name is lower-case letters, digits and dashes'),
     caseSchema,

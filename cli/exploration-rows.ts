@@ -1,0 +1,46 @@
+import type { CaseReport } from '../scenarios/report.ts';
+import type { CaseResult } from './campaign.ts';
+import type { VerdictRow } from './verdict-rows.ts';
+
+/** Rows of `explore`: like those of `run`, with the states of the search, or the runs where a case was sampled. */
+export function explorationRows(results: readonly CaseResult[], isSeparate: boolean): readonly VerdictRow[] {
+  const groups = new Map<string, CaseResult[]>();
+  for (const [number, result] of results.entries()) {
+    const { report, scenarioCase } = result;
+    const isAlone = isSeparate || !report.asExpected;
+    const { file, verdict, complete, strategy, expect } = report;
+    const key = JSON.stringify(isAlone ? number : [file, scenarioCase.base, verdict, complete, strategy, ...expect]);
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  return [...groups.values()].map(([first, ...others]) => rowOf([first as CaseResult, ...others]));
+}
+
+function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
+  const [{ report, scenarioCase, scenario }] = group;
+  const size = sizeText(group.map((result) => result.report));
+  const rules = report.expect.length === 0 ? ['holds'] : report.expect;
+  return {
+    heading: `${report.scenario}: ${scenario.title}`,
+    report,
+    name: group.length === 1 ? report.case : scenarioCase.base,
+    cases: group.length,
+    expected: rules.map((rule, i) => ({ rule, hits: i === 0 ? size : '' })),
+    note: report.reason === '' ? boundText(report) : report.reason,
+  };
+}
+
+/** What a proof is limited to; '' for one that is not. */
+export function boundText({ exploration }: CaseReport): string {
+  const bound = exploration?.preemptions ?? null;
+  return bound === null ? '' : `proved up to ${bound} preemption${bound === 1 ? '' : 's'}`;
+}
+
+function sizeText(reports: readonly CaseReport[]): string {
+  const [first] = reports;
+  if (first?.exploration === null) {
+    return `${first.runs} runs`;
+  }
+  const states = reports.map((report) => report.states ?? 0);
+  const [least, most] = [Math.min(...states), Math.max(...states)];
+  return least === most ? `${least}` : `${least}-${most}`;
+}
