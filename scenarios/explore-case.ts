@@ -105,7 +105,8 @@ class CaseExploration {
     }
     const search = this.#search as Search;
     const pass = this.#pass as Pass;
-    const goesOn = search.advance(Math.min(stepsPerSlice, pass.maxSteps));
+    const { maxExecutions } = this.#options;
+    const goesOn = search.advance(stepsPerSlice, pass.isDecisive ? maxExecutions : undefined);
     const progress = search.progress;
     this.#options.onProgress?.(progress);
     this.#stopped ||= this.#options.shouldStop?.() ?? '';

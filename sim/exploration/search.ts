@@ -108,10 +108,10 @@ export class Search {
     };
   }
 
-  /** Takes up to `transitions` steps; false when nothing is left to try. */
-  advance(transitions: number): boolean {
+  /** Takes up to `transitions` steps, and ends `maxExecutions` executions in all; false when nothing is left to try. */
+  advance(transitions: number, maxExecutions = Number.POSITIVE_INFINITY): boolean {
     const until = this.#transitions + transitions;
-    while (!this.#isDone && this.#transitions < until) {
+    while (!this.#isDone && this.#transitions < until && this.#executions < maxExecutions) {
       this.#goOn();
     }
     return !this.#isDone;
