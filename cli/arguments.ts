@@ -4,6 +4,8 @@ import { decodeRecording } from '../sim/schedulers/replay.ts';
 const seedLimit = 1n << 64n;
 /** Far beyond what a machine can run, and still an exact number. */
 const maxRuns = 1_000_000_000_000;
+/** More processes than any machine we know has cores. */
+const maxJobs = 1024;
 
 /** A seed: decimal or 0x…, 0 to 2^64-1. */
 export function parseSeed(text: string): bigint {
@@ -21,6 +23,24 @@ export function parseCount(text: string): number {
     throw new InvalidArgumentError('It must be a whole number of at least 1.');
   }
   return count;
+}
+
+/** A number of worker processes. */
+export function parseJobs(text: string): number {
+  const jobs = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (jobs < 1 || jobs > maxJobs) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxJobs}.`);
+  }
+  return jobs;
+}
+
+/** A time in seconds, with a fraction or without. */
+export function parseSeconds(text: string): number {
+  const seconds = /^[0-9]{1,6}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0;
+  if (seconds <= 0) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0, such as 10 or 0.5.');
+  }
+  return seconds;
 }
 
 /** Checked here only for its form; whether it fits is for the run to say. */

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
-import type { Strategy } from '../scenarios/run-case.ts';
+import type { CampaignOutcome, Strategy } from '../scenarios/run-case.ts';
 import { NondeterminismError } from '../sim/schedulers/recheck.ts';
 import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
@@ -14,6 +14,14 @@ export interface CampaignSettings {
   readonly runs: number | undefined;
   readonly firstSeed: bigint;
   readonly maxEvents: number | undefined;
+}
+
+/** Who runs them: nothing of it is part of the result. */
+export interface WorkerSettings {
+  /** Worker processes; 1: this process runs all. */
+  readonly jobs: number;
+  /** Wall clock after which a worker's run that has not ended is given up. */
+  readonly runTimeoutMs: number;
 }
 
 export interface CaseResult extends SelectedCase {
@@ -30,8 +38,44 @@ export function runCountOf(cases: readonly SelectedCase[], { runs }: CampaignSet
   return cases.reduce((sum, { scenarioCase }) => sum + (runs ?? scenarioCase.defaultRuns), 0);
 }
 
-/** Runs the cases one after the other; a signal ends it with the results there are. */
-export async function runCampaign(
+/** Starting workers costs about as much as this many small runs. */
+const fewestRunsForWorkers = 12_000;
+
+/** Runs the cases; a signal ends it with the results there are. They are the same with any number of workers. */
+export function runCampaign(
+  cases: readonly SelectedCase[],
+  settings: CampaignSettings & WorkerSettings,
+  ports: CampaignPorts,
+): Promise<readonly CaseResult[]> {
+  const needsWorkers = settings.jobs > 1 && runCountOf(cases, settings) >= fewestRunsForWorkers;
+  return (needsWorkers ? runInWorkers : runHere)(cases, settings, ports);
+}
+
+async function runInWorkers(
+  cases: readonly SelectedCase[],
+  settings: CampaignSettings & WorkerSettings,
+  { simulator, interruption, progress }: CampaignPorts,
+): Promise<readonly CaseResult[]> {
+  const { runPooled } = await import('./workers/pooled-campaign.ts');
+  const { strategy, firstSeed, maxEvents } = settings;
+  const options = { strategy, firstSeed, maxEvents };
+  const orders = cases.map(({ scenarioCase }) => {
+    return { scenarioCase, options, runs: settings.runs ?? scenarioCase.defaultRuns };
+  });
+  const outcomes = await runPooled(orders, settings, {
+    interruption,
+    onProgress: (runsDone, { scenario, name }) => progress.update(runsDone, `${scenario} ${name}`),
+  });
+  return cases.flatMap((selected, i) => {
+    const outcome = outcomes[i] as CampaignOutcome;
+    // A case of which nothing is known has no result.
+    const isEmpty = outcome.sum.runs === 0 && outcome.lost.length === 0;
+    return isEmpty ? [] : [{ ...selected, report: simulator.reportCase(selected.scenarioCase, options, outcome) }];
+  });
+}
+
+/** One case after the other, in this thread. */
+async function runHere(
   cases: readonly SelectedCase[],
   settings: CampaignSettings,
   { simulator, interruption, progress }: CampaignPorts,

@@ -31,6 +31,18 @@ export function caseLine({ report }: CaseResult, settings: CampaignSettings): st
   return `${printableText(text)}\n${repeatCommand(report, settings)}`;
 }
 
+/** A run whose worker died, and the command that shows whether it is the run's doing; undefined: none is lost. */
+export function lostText({ report }: CaseResult, settings: CampaignSettings): string | undefined {
+  const blocks = report.lost.flatMap(({ run, seed, reason }) => [
+    ...wrapText(
+      printableText(`lost: ${report.scenario} ${report.case}, run ${run}, seed ${seed}: ${reason}`),
+      textWidth,
+    ),
+    replayCommand({ ...settingsOf(report, settings), seed }),
+  ]);
+  return blocks.length === 0 ? undefined : blocks.join('\n');
+}
+
 function reasonText(report: CaseReport): string {
   return `${report.reason} (the case expects: ${expectedText(report)})`;
 }
@@ -82,7 +94,7 @@ function repeatCommand(report: CaseReport, settings: CampaignSettings): string {
     return replayCommand(runAddress(report, told, settings));
   }
   const seed = `0x${settings.firstSeed.toString(16)}`;
-  return campaignCommand({ ...settingsOf(report, settings), seed, runs: report.runs });
+  return campaignCommand({ ...settingsOf(report, settings), seed, runs: report.runs + report.lost.length });
 }
 
 function runAddress(report: CaseReport, { first }: ViolationReport, settings: CampaignSettings) {

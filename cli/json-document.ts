@@ -23,9 +23,18 @@ export function campaignDocument({ tool, reports, problems, isInterrupted }: Cam
     ...documentHead(tool),
     results: reports.map(caseJson),
     summary: summarize(reports),
+    ...lostJson(reports),
     ...errorsJson(problems),
     ...(isInterrupted ? { interrupted: true } : {}),
   };
+}
+
+/** Only there when a worker process died. */
+function lostJson(reports: readonly CaseReport[]): object {
+  const lost = reports.flatMap(({ scenario, case: name, lost: runs }) =>
+    runs.map(({ run, seed, reason }) => ({ scenario, case: name, run, seed, reason })),
+  );
+  return lost.length === 0 ? {} : { lost };
 }
 
 /** Only there when something is wrong. */

@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
 import type { Strategy } from '../scenarios/run-case.ts';
-import { collect, parseChoices, parseCount, parseDigest, parseSeed } from './arguments.ts';
+import { collect, parseChoices, parseCount, parseDigest, parseJobs, parseSeconds, parseSeed } from './arguments.ts';
 import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
@@ -72,6 +73,8 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .option('--seed <s>', 'seed of the first run, decimal or 0x... (default: 0)', parseSeed)
     .addOption(strategyOption(['random', 'timed', 'recheck']))
     .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
+    .option('-j, --jobs <n>', 'worker processes (default: one for each core)', parseJobs)
+    .option('--run-timeout <s>', 'seconds after which a worker gives a run up (default: 30)', parseSeconds)
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
     .option('--verbose', 'list every case on its own, and print every picture')
@@ -80,12 +83,17 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .action((paths: string[], options: RunFlags) => finish(run(paths, options, { io, library })));
 }
 
+/** A run takes milliseconds; the longest ones, bounded by their limits, seconds. */
+const defaultRunTimeoutS = 30;
+
 interface RunFlags {
   readonly case?: readonly string[];
   readonly seeds?: number;
   readonly seed?: bigint;
   readonly strategy: Strategy;
   readonly maxEvents?: number;
+  readonly jobs?: number;
+  readonly runTimeout?: number;
   readonly json?: true;
   readonly quiet?: true;
   readonly verbose?: true;
@@ -100,6 +108,8 @@ async function run(paths: readonly string[], flags: RunFlags, { io, library }: P
     seed: firstSeed = 0n,
     strategy,
     maxEvents,
+    jobs = availableParallelism(),
+    runTimeout = defaultRunTimeoutS,
     json,
     quiet,
     verbose,
@@ -107,7 +117,8 @@ async function run(paths: readonly string[], flags: RunFlags, { io, library }: P
   } = flags;
   const settings = { strategy, runs, firstSeed, maxEvents };
   const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
-  return runCommand({ paths, caseNames, ...settings, ...output }, io, simulator);
+  const workers = { jobs, runTimeoutMs: runTimeout * 1000 };
+  return runCommand({ paths, caseNames, ...settings, ...workers, ...output }, io, simulator);
 }
 
 function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {

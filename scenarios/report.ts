@@ -33,6 +33,16 @@ export interface ViolationReport {
   readonly first: FirstViolation;
 }
 
+/** A run whose worker process ended before the run did; what it would have come to is unknown. */
+export interface LostRun {
+  /** Number of the run in its campaign, from 0. */
+  readonly run: number;
+  /** Hexadecimal with 0x. */
+  readonly seed: string;
+  /** How the worker ended, in one sentence. */
+  readonly reason: string;
+}
+
 /** One case, as `--json` prints it: these names are an interface, add to them, do not rename them. */
 export interface CaseReport {
   readonly scenario: string;
@@ -46,12 +56,15 @@ export interface CaseReport {
   /** Whether every schedule was explored. */
   readonly complete: boolean;
   readonly strategy: string;
+  /** Runs that ended; lost ones are not among them. */
   readonly runs: number;
   readonly events: number;
   readonly states: number | null;
   readonly violations: readonly ViolationReport[];
   /** Names of `reach` that no run reached. */
   readonly notReached: readonly string[];
+  /** By run; `--json` lists those of all cases together. */
+  readonly lost: readonly LostRun[];
   /** Why the case is inconclusive or not as expected, in one sentence; empty when there is nothing to say. */
   readonly reason: string;
 }

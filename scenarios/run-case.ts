@@ -4,25 +4,37 @@ import { RecheckScheduler } from '../sim/schedulers/recheck.ts';
 import { RecordingScheduler } from '../sim/schedulers/recording.ts';
 import { decodeRecording, encodeRecording, ReplayDivergedError, ReplayScheduler } from '../sim/schedulers/replay.ts';
 import { TimedScheduler } from '../sim/schedulers/timed.ts';
-import type { RunOutcome, Violation } from '../sim/violation.ts';
+import type { RunOutcome } from '../sim/violation.ts';
 import { type AssembledWorld, assemble } from './assemble.ts';
+import { type CampaignEnd, judgeCase } from './judge-case.ts';
 import type { ScenarioCase } from './load-scenario.ts';
-import type { CaseReport, RunRecord, Verdict, ViolationReport } from './report.ts';
+import { type Found, mergeRanges, noRuns, type RangeResult } from './range-result.ts';
+import type { CaseReport, RunRecord, ViolationReport } from './report.ts';
 
 export type Strategy = 'random' | 'timed' | 'recheck';
 
-export interface RunOptions {
+/** What a run depends on besides its case and its number: plain data, so that another process can do it. */
+export interface ScheduleOptions {
   readonly strategy: Strategy;
-  /** Number of runs. */
-  readonly runs: number;
   /** Seed of the first run; run i has this plus i. */
   readonly firstSeed: bigint;
   /** Replaces the scenario's limit; undefined keeps it. */
   readonly maxEvents: number | undefined;
+}
+
+export interface RunOptions extends ScheduleOptions {
+  /** Number of runs. */
+  readonly runs: number;
   /** Asked now and then; true ends the campaign with what it has. */
   readonly shouldStop?: () => boolean;
   /** Called now and then with the number of runs done. */
   readonly onProgress?: (runsDone: number) => void;
+}
+
+/** Consecutive runs of a campaign. */
+export interface RunRange {
+  readonly firstRun: number;
+  readonly count: number;
 }
 
 /** A scheduler whose next run has a seed. */
@@ -51,64 +63,79 @@ export async function runCaseInSlices(scenarioCase: ScenarioCase, options: RunOp
   return campaign.report();
 }
 
-interface Found {
-  readonly violation: Violation;
-  readonly seed: bigint;
-  readonly run: number;
-  count: number;
-}
-
+/** The runs of one case in this thread, a slice at a time. */
 class Campaign {
   readonly #case: ScenarioCase;
   readonly #options: RunOptions;
-  readonly #world: AssembledWorld;
-  readonly #scheduler: SeededScheduler;
-  readonly #recheck: RecheckScheduler | undefined;
-  readonly #found = new Map<string, Found>();
-  #runs = 0;
-  #events = 0;
-  #inconclusive = '';
-  #stopped = false;
+  readonly #runner: CaseRunner;
+  #sum = noRuns;
 
   constructor(scenarioCase: ScenarioCase, options: RunOptions) {
     this.#case = scenarioCase;
     this.#options = options;
-    this.#world = assembleCase(scenarioCase, options.maxEvents);
-    this.#scheduler = options.strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
-    this.#recheck = options.strategy === 'recheck' ? new RecheckScheduler(this.#scheduler) : undefined;
+    this.#runner = new CaseRunner(scenarioCase, options);
   }
 
   /** True while there is more to do. */
   runSlice(): boolean {
-    for (let i = 0; i < runsPerSlice && this.#runs < this.#options.runs; i += 1) {
-      this.#runOne();
-    }
-    this.#options.onProgress?.(this.#runs);
-    this.#stopped = this.#options.shouldStop?.() === true;
-    return !this.#stopped && this.#runs < this.#options.runs;
+    const { runs, onProgress, shouldStop } = this.#options;
+    const firstRun = this.#sum.runs;
+    const count = Math.min(runsPerSlice, runs - firstRun);
+    this.#sum = mergeRanges(this.#sum, this.#runner.run({ firstRun, count }));
+    onProgress?.(this.#sum.runs);
+    return shouldStop?.() !== true && this.#sum.runs < runs;
   }
 
-  #runOne(): void {
-    const seed = seedOfRun(this.#options.firstSeed, this.#runs);
-    setSeed(this.#scheduler, seed);
-    const outcome = this.#recheck === undefined ? this.#world.system.kernel.run(this.#scheduler) : this.#runTwice();
-    this.#events += outcome.events;
-    for (const violation of outcome.violations) {
-      const known = this.#found.get(violation.rule);
-      if (known === undefined) {
-        this.#found.set(violation.rule, { violation, seed, run: this.#runs, count: 1 });
-      } else {
-        known.count += 1;
+  report(): CaseReport {
+    const end = { wanted: this.#options.runs, lost: [] };
+    return reportCase(this.#case, this.#options, { ...end, sum: this.#sum, world: this.#runner.world });
+  }
+}
+
+/** Runs any range of a case's runs, on one assembled world. */
+export class CaseRunner {
+  readonly world: AssembledWorld;
+  readonly #options: ScheduleOptions;
+  readonly #scheduler: SeededScheduler;
+  readonly #recheck: RecheckScheduler | undefined;
+
+  constructor(scenarioCase: ScenarioCase, options: ScheduleOptions) {
+    this.#options = options;
+    this.world = assembleCase(scenarioCase, options.maxEvents);
+    this.#scheduler = options.strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
+    this.#recheck = options.strategy === 'recheck' ? new RecheckScheduler(this.#scheduler) : undefined;
+  }
+
+  /** `mayRun` is asked before each run; when it says no, the range ends with the runs done. */
+  run({ firstRun, count }: RunRange, mayRun: (run: number) => boolean = () => true): RangeResult {
+    const found = new Map<string, { -readonly [K in keyof Found]: Found[K] }>();
+    let [runs, events] = [0, 0];
+    let inconclusive: RangeResult['inconclusive'];
+    this.world.reached.clear();
+    for (let run = firstRun; run < firstRun + count && mayRun(run); run += 1) {
+      const seed = seedOfRun(this.#options.firstSeed, run);
+      setSeed(this.#scheduler, seed);
+      const outcome = this.#recheck === undefined ? this.world.system.kernel.run(this.#scheduler) : this.#runTwice();
+      runs += 1;
+      events += outcome.events;
+      for (const violation of outcome.violations) {
+        const known = found.get(violation.rule);
+        if (known === undefined) {
+          found.set(violation.rule, { violation, seed, run, count: 1 });
+        } else {
+          known.count += 1;
+        }
+      }
+      if (inconclusive === undefined && (outcome.end === 'limit' || outcome.end === 'unmodelled')) {
+        const what = outcome.end === 'limit' ? 'limit reached' : 'unmodelled';
+        inconclusive = { run, reason: `${what}: ${outcome.detail} (seed ${hexSeed(seed)})` };
       }
     }
-    if (this.#inconclusive === '' && (outcome.end === 'limit' || outcome.end === 'unmodelled')) {
-      this.#inconclusive = `${outcome.end === 'limit' ? 'limit reached' : 'unmodelled'}: ${outcome.detail} (seed ${hexSeed(seed)})`;
-    }
-    this.#runs += 1;
+    return { runs, events, found: [...found.values()], reached: [...this.world.reached], inconclusive };
   }
 
   #runTwice(): RunOutcome {
-    const { kernel, trace } = this.#world.system;
+    const { kernel, trace } = this.world.system;
     trace.record(true);
     return (this.#recheck as RecheckScheduler).runTwice(
       (scheduler) => {
@@ -118,67 +145,51 @@ class Campaign {
       (outcome) => `${trace.digest()} after ${outcome.events} events`,
     );
   }
+}
 
-  report(): CaseReport {
-    const { scenario, name, file, line, expect, reach } = this.#case;
-    const violations = [...this.#found.values()].map((found) => this.#describe(found));
-    const notReached = reach.filter((mark) => !this.#world.reached.has(mark));
-    const judged = this.#judge(notReached);
-    return {
-      scenario,
-      case: name,
-      file,
-      line,
-      expect,
-      ...judged,
-      complete: false,
-      strategy: this.#options.strategy,
-      runs: this.#runs,
-      events: this.#events,
-      states: null,
-      violations,
-      notReached,
-    };
-  }
+export interface CampaignOutcome extends CampaignEnd {
+  readonly sum: RangeResult;
+  /** The case's assembled world, if there is one at hand. */
+  readonly world?: AssembledWorld;
+}
 
-  #judge(notReached: readonly string[]): Pick<CaseReport, 'verdict' | 'asExpected' | 'reason'> {
-    const { expect } = this.#case;
-    const rules = [...this.#found.keys()];
-    const unexpected = rules.filter((rule) => !expect.includes(rule));
-    const missing = expect.filter((rule) => !rules.includes(rule));
-    let verdict: Verdict = rules.length > 0 ? 'violated' : 'held';
-    let reason = '';
-    if (unexpected.length > 0) {
-      reason = `broken, and not expected: ${unexpected.join(', ')}`;
-    } else if (this.#inconclusive !== '') {
-      verdict = rules.length > 0 ? 'violated' : 'inconclusive';
-      reason = this.#inconclusive;
-    } else if (missing.length > 0) {
-      reason = `expected, and not found in ${this.#runs} runs: ${missing.join(', ')}`;
-      verdict = rules.length === 0 && this.#stopped ? 'inconclusive' : verdict;
-    } else if (notReached.length > 0) {
-      verdict = rules.length > 0 ? 'violated' : 'inconclusive';
-      reason = `never reached in ${this.#runs} runs: ${notReached.join(', ')}`;
-    }
-    return { verdict, asExpected: reason === '', reason };
-  }
+/** What the runs of a case come to. Each first failing run is done once more for it, recorded. */
+export function reportCase(
+  scenarioCase: ScenarioCase,
+  options: ScheduleOptions,
+  { sum, wanted, lost, world }: CampaignOutcome,
+): CaseReport {
+  const { scenario, name, file, line, expect } = scenarioCase;
+  const { notReached, ...judged } = judgeCase(scenarioCase, sum, { wanted, lost });
+  const recorded = sum.found.length === 0 ? undefined : (world ?? assembleCase(scenarioCase, options.maxEvents));
+  return {
+    scenario,
+    case: name,
+    file,
+    line,
+    expect,
+    ...judged,
+    complete: false,
+    strategy: options.strategy,
+    runs: sum.runs,
+    events: sum.events,
+    states: null,
+    violations: sum.found.map((found) => describe(scenarioCase, recorded as AssembledWorld, { found, options })),
+    notReached,
+    lost,
+  };
+}
 
-  /** The first failing run once more, recorded: this gives choices and digest, and costs the others nothing. */
-  #describe({ violation, seed, run, count }: Found): ViolationReport {
-    const strategy = this.#options.strategy === 'timed' ? 'timed' : 'random';
-    const record = recordRun(this.#case, this.#world, seededScheduler(strategy, seed), strategy);
-    return {
-      ...violation,
-      count,
-      first: {
-        seed: hexSeed(seed),
-        run,
-        choices: record.choices,
-        events: record.events,
-        digest: record.digest,
-      },
-    };
-  }
+/** The first failing run once more, recorded: this gives choices and digest, and costs the others nothing. */
+function describe(
+  scenarioCase: ScenarioCase,
+  world: AssembledWorld,
+  { found, options }: { readonly found: Found; readonly options: ScheduleOptions },
+): ViolationReport {
+  const { violation, seed, run, count } = found;
+  const strategy = options.strategy === 'timed' ? 'timed' : 'random';
+  const { choices, events, digest } = recordRun(scenarioCase, world, seededScheduler(strategy, seed), strategy);
+  return { ...violation, count, first: { seed: hexSeed(seed), run, choices, events, digest } };
 }
 
 export type ReplayOptions =
@@ -253,10 +264,10 @@ function setSeed(scheduler: SeededScheduler, seed: bigint): void {
 }
 
 /** Run i of a campaign has the first seed plus i, modulo 2^64: the seed alone repeats the run. */
-function seedOfRun(firstSeed: bigint, run: number): bigint {
+export function seedOfRun(firstSeed: bigint, run: number): bigint {
   return BigInt.asUintN(64, firstSeed + BigInt(run));
 }
 
-function hexSeed(seed: bigint): string {
+export function hexSeed(seed: bigint): string {
   return `0x${seed.toString(16)}`;
 }

@@ -23,6 +23,7 @@ function result(report: Partial<CaseReport>, base = report.case ?? 'clear-first'
     states: null,
     violations: [],
     notReached: [],
+    lost: [],
     reason: '',
     ...report,
   };
