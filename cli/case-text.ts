@@ -94,7 +94,9 @@ function repeatCommand(report: CaseReport, settings: CampaignSettings): string {
     return replayCommand(runAddress(report, told, settings));
   }
   const seed = `0x${settings.firstSeed.toString(16)}`;
-  return campaignCommand({ ...settingsOf(report, settings), seed, runs: report.runs + report.lost.length });
+  // An interrupted campaign may have lost a run beyond the last one that is known to have ended.
+  const runs = Math.max(report.runs + report.lost.length, ...report.lost.map(({ run }) => run + 1));
+  return campaignCommand({ ...settingsOf(report, settings), seed, runs });
 }
 
 function runAddress(report: CaseReport, { first }: ViolationReport, settings: CampaignSettings) {
