@@ -6,6 +6,7 @@ import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
 import type { Progress } from './progress.ts';
 import type { SelectedCase } from './select-cases.ts';
+import type { WorkerSettings } from './workers/pooled-campaign.ts';
 
 /** How the cases of a campaign are run. */
 export interface CampaignSettings {
@@ -14,14 +15,6 @@ export interface CampaignSettings {
   readonly runs: number | undefined;
   readonly firstSeed: bigint;
   readonly maxEvents: number | undefined;
-}
-
-/** Who runs them: nothing of it is part of the result. */
-export interface WorkerSettings {
-  /** Worker processes; 1: this process runs all. */
-  readonly jobs: number;
-  /** Wall clock after which a worker's run that has not ended is given up. */
-  readonly runTimeoutMs: number;
 }
 
 export interface CaseResult extends SelectedCase {

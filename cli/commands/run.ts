@@ -1,12 +1,5 @@
 import type { ViolationReport } from '../../scenarios/report.ts';
-import {
-  type CampaignSettings,
-  type CaseResult,
-  recordFirst,
-  runCampaign,
-  runCountOf,
-  type WorkerSettings,
-} from '../campaign.ts';
+import { type CampaignSettings, type CaseResult, recordFirst, runCampaign, runCountOf } from '../campaign.ts';
 import { caseLine, caseText, lostText } from '../case-text.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { InputProblem } from '../find-scenarios.ts';
@@ -19,6 +12,7 @@ import { noProgress, startProgress } from '../progress.ts';
 import { nearNames, type Selection, selectCases } from '../select-cases.ts';
 import { traceText } from '../trace-file.ts';
 import { outcomeOf, styleFor, summarize, summaryText } from '../verdict-text.ts';
+import type { WorkerSettings } from '../workers/pooled-campaign.ts';
 import { printableText } from '../wrap-text.ts';
 import { assertWritable, writeWholeFile } from '../write-file.ts';
 

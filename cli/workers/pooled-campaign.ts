@@ -10,11 +10,18 @@ import {
   seedOfRun,
 } from '../../scenarios/run-case.ts';
 import { InternalError } from '../../sim/assert.ts';
-import type { WorkerSettings } from '../campaign.ts';
 import type { Interruption } from '../io.ts';
 import type { CampaignTasks, RangeDone } from './campaign-tasks.ts';
 import type { TaskEnd, ThrownError } from './protocol.ts';
 import { WorkerPool } from './worker-pool.ts';
+
+/** Who runs a campaign: nothing of it is part of the result. */
+export interface WorkerSettings {
+  /** Worker processes; 1: this process runs all. */
+  readonly jobs: number;
+  /** Wall clock after which a worker's run that has not ended is given up. */
+  readonly runTimeoutMs: number;
+}
 
 /** One case of a campaign. */
 export interface CaseOrder {

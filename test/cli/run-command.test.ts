@@ -260,6 +260,37 @@ describe('an interrupted run', () => {
   });
 });
 
+describe('a run whose worker died', () => {
+  const lost = [{ run: 17, seed: '0x11', reason: 'its worker process was killed (SIGKILL)' }];
+  const reason = 'lost: run 17 (seed 0x11): its worker process was killed (SIGKILL)';
+  const replay = `npx tornread replay ${world.race} --case clear-first --seed 0x11`;
+
+  async function told(report: Partial<CaseReport>, ...options: readonly string[]) {
+    const whole = { ...(await firstReport()), ...report, runs: 99, lost };
+    const simulator = { runCaseInSlices: async () => whole };
+    return world.run(['run', world.race, '--case', 'clear-first', ...options], { simulator });
+  }
+
+  it('is named with its seed and the command that repeats it, in each form of the result', async () => {
+    const { exitCode, stdout } = await told({});
+    expect(stdout).toContain(
+      `\n\nlost: vtd/race clear-first, run 17, seed 0x11: its worker process was killed\n  (SIGKILL)\n${replay}\n\n`,
+    );
+    expect(stdout).toMatch(/\n1 case, 99 runs: 1 as expected, 1 run lost\n$/);
+    expect(exitCode).toBe(exitCodes.asExpected);
+    expect((await told({}, '--quiet')).stdout).toContain(`\n${replay}\n`);
+    const document = JSON.parse((await told({}, '--json')).stdout);
+    expect(document.lost).toEqual([{ scenario: 'vtd/race', case: 'clear-first', ...lost[0] }]);
+  });
+
+  it('ends with 4 where it leaves the case inconclusive, and the campaign to repeat has it', async () => {
+    const open: Partial<CaseReport> = { verdict: 'inconclusive', asExpected: false, violations: [], reason };
+    const { exitCode, stdout } = await told(open);
+    expect(stdout).toContain(' --case clear-first --seed 0x0 --seeds 100\n');
+    expect(exitCode).toBe(exitCodes.inconclusive);
+  });
+});
+
 describe('an internal error', () => {
   const simulator = {
     runCaseInSlices: async () => {
@@ -294,5 +325,5 @@ describe('an internal error', () => {
 
 async function firstReport(): Promise<CaseReport> {
   const { stdout } = await world.run(['run', world.race, '--case', 'clear-first', '--json', ...fromTorn]);
-  return JSON.parse(stdout).results[0];
+  return { ...JSON.parse(stdout).results[0], lost: [] };
 }
