@@ -5,7 +5,7 @@ import type { Violation } from '../sim/violation.ts';
 
 /**
  * `held`: no violation in the schedules tried; `proved`: every schedule explored; `violated`; `inconclusive`: a limit
- * was reached, something is not modelled, or a state of `reach` was never reached.
+ * was reached, something is not modelled, a run was lost, or a state of `reach` was never reached.
  */
 export type Verdict = 'held' | 'proved' | 'violated' | 'inconclusive';
 
