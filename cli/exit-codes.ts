@@ -27,7 +27,7 @@ export const exitCodesHelp = `Exit codes:
   1    some case not as expected
   2    wrong usage
   3    invalid scenario or recording
-  4    inconclusive: a limit was reached, a run lost, or something is not modelled
+  4    inconclusive: a limit reached, a run lost, or something not modelled
   5    nothing ran: no file or no case found
   70   internal error, non-determinism included
   130  interrupted (143: terminated); the results so far are printed`;
