@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
-import type { Strategy } from '../scenarios/run-case.ts';
+import { type Strategy, seededStrategy } from '../scenarios/strategy-names.ts';
 import { NondeterminismError } from '../sim/schedulers/recheck.ts';
 import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
@@ -10,6 +10,8 @@ import type { SelectedCase } from './select-cases.ts';
 /** How the cases of a campaign are run. */
 export interface CampaignSettings {
   readonly strategy: Strategy;
+  /** Of the strategy `pct`; undefined: the default. */
+  readonly depth: number | undefined;
   /** Runs of each case; undefined: what the case says. */
   readonly runs: number | undefined;
   readonly firstSeed: bigint;
@@ -45,6 +47,7 @@ export async function runCampaign(
     const { scenarioCase } = selected;
     const report = await simulator.runCaseInSlices(scenarioCase, {
       strategy: settings.strategy,
+      depth: settings.depth,
       runs: settings.runs ?? scenarioCase.defaultRuns,
       firstSeed: settings.firstSeed,
       maxEvents: settings.maxEvents,
@@ -66,7 +69,8 @@ export function recordFirst(
   { simulator, settings }: { readonly simulator: Simulator; readonly settings: CampaignSettings },
 ): RunRecord {
   const record = simulator.replayCase(scenarioCase, {
-    strategy: report.strategy === 'timed' ? 'timed' : 'random',
+    strategy: seededStrategy(settings.strategy),
+    depth: settings.depth,
     seed: BigInt(first.seed),
     ...(settings.maxEvents === undefined ? {} : { maxEvents: settings.maxEvents }),
   });

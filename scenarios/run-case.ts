@@ -1,18 +1,19 @@
 import type { Scheduler } from '../sim/scheduler.ts';
-import { RandomScheduler } from '../sim/schedulers/random.ts';
+import type { SeededScheduler } from '../sim/schedulers/profile.ts';
 import { RecheckScheduler } from '../sim/schedulers/recheck.ts';
 import { RecordingScheduler } from '../sim/schedulers/recording.ts';
 import { decodeRecording, encodeRecording, ReplayDivergedError, ReplayScheduler } from '../sim/schedulers/replay.ts';
-import { TimedScheduler } from '../sim/schedulers/timed.ts';
 import type { RunOutcome, Violation } from '../sim/violation.ts';
-import { type AssembledWorld, assemble } from './assemble.ts';
+import { CaseWorlds } from './case-worlds.ts';
 import type { ScenarioCase } from './load-scenario.ts';
 import type { CaseReport, RunRecord, Verdict, ViolationReport } from './report.ts';
-
-export type Strategy = 'random' | 'timed' | 'recheck';
+import { guaranteeOf, makeScheduler, setSeed } from './strategies.ts';
+import { defaultDepth, type SeededStrategy, type Strategy } from './strategy-names.ts';
 
 export interface RunOptions {
   readonly strategy: Strategy;
+  /** Of `pct`; left out: 2. */
+  readonly depth?: number | undefined;
   /** Number of runs. */
   readonly runs: number;
   /** Seed of the first run; run i has this plus i. */
@@ -24,9 +25,6 @@ export interface RunOptions {
   /** Called now and then with the number of runs done. */
   readonly onProgress?: (runsDone: number) => void;
 }
-
-/** A scheduler whose next run has a seed. */
-type SeededScheduler = RandomScheduler | TimedScheduler;
 
 /** Runs between two looks at the clock of whoever waits: about a millisecond. */
 const runsPerSlice = 32;
@@ -61,7 +59,7 @@ interface Found {
 class Campaign {
   readonly #case: ScenarioCase;
   readonly #options: RunOptions;
-  readonly #world: AssembledWorld;
+  readonly #worlds: CaseWorlds;
   readonly #scheduler: SeededScheduler;
   readonly #recheck: RecheckScheduler | undefined;
   readonly #found = new Map<string, Found>();
@@ -73,8 +71,8 @@ class Campaign {
   constructor(scenarioCase: ScenarioCase, options: RunOptions) {
     this.#case = scenarioCase;
     this.#options = options;
-    this.#world = assembleCase(scenarioCase, options.maxEvents);
-    this.#scheduler = options.strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
+    this.#worlds = new CaseWorlds(scenarioCase, options.maxEvents);
+    this.#scheduler = makeScheduler(options.strategy, options.depth);
     this.#recheck = options.strategy === 'recheck' ? new RecheckScheduler(this.#scheduler) : undefined;
   }
 
@@ -91,7 +89,7 @@ class Campaign {
   #runOne(): void {
     const seed = seedOfRun(this.#options.firstSeed, this.#runs);
     setSeed(this.#scheduler, seed);
-    const outcome = this.#recheck === undefined ? this.#world.system.kernel.run(this.#scheduler) : this.#runTwice();
+    const outcome = this.#recheck === undefined ? this.#runOnce() : this.#runTwice(this.#recheck);
     this.#events += outcome.events;
     for (const violation of outcome.violations) {
       const known = this.#found.get(violation.rule);
@@ -107,22 +105,21 @@ class Campaign {
     this.#runs += 1;
   }
 
-  #runTwice(): RunOutcome {
-    const { kernel, trace } = this.#world.system;
-    trace.record(true);
-    return (this.#recheck as RecheckScheduler).runTwice(
-      (scheduler) => {
-        trace.clear();
-        return kernel.run(scheduler);
-      },
-      (outcome) => `${trace.digest()} after ${outcome.events} events`,
-    );
+  #runOnce(): RunOutcome {
+    return this.#worlds.run(this.#scheduler, this.#scheduler).outcome;
+  }
+
+  #runTwice(recheck: RecheckScheduler): RunOutcome {
+    return recheck.runTwice(
+      (scheduler) => this.#worlds.run(scheduler, this.#scheduler, true),
+      ({ outcome, world }) => `${world.system.trace.digest()} after ${outcome.events} events`,
+    ).outcome;
   }
 
   report(): CaseReport {
     const { scenario, name, file, line, expect, reach } = this.#case;
     const violations = [...this.#found.values()].map((found) => this.#describe(found));
-    const notReached = reach.filter((mark) => !this.#world.reached.has(mark));
+    const notReached = reach.filter((mark) => !this.#worlds.hasReached(mark));
     const judged = this.#judge(notReached);
     return {
       scenario,
@@ -138,6 +135,10 @@ class Campaign {
       states: null,
       violations,
       notReached,
+      guarantee:
+        this.#options.strategy === 'pct'
+          ? guaranteeOf(this.#worlds.profiles(), this.#options.depth ?? defaultDepth)
+          : null,
     };
   }
 
@@ -165,8 +166,8 @@ class Campaign {
 
   /** The first failing run once more, recorded: this gives choices and digest, and costs the others nothing. */
   #describe({ violation, seed, run, count }: Found): ViolationReport {
-    const strategy = this.#options.strategy === 'timed' ? 'timed' : 'random';
-    const record = recordRun(this.#case, this.#world, seededScheduler(strategy, seed), strategy);
+    setSeed(this.#scheduler, seed);
+    const record = recordRun(this.#case, this.#worlds, { scheduler: this.#scheduler, seeded: this.#scheduler });
     return {
       ...violation,
       count,
@@ -176,80 +177,71 @@ class Campaign {
         choices: record.choices,
         events: record.events,
         digest: record.digest,
+        knobs: record.knobs,
       },
     };
   }
 }
 
 export type ReplayOptions =
-  | { readonly strategy: 'random' | 'timed'; readonly seed: bigint; readonly maxEvents?: number }
+  | {
+      readonly strategy: SeededStrategy;
+      /** Of `pct`; left out: 2. */
+      readonly depth?: number | undefined;
+      readonly seed: bigint;
+      readonly maxEvents?: number;
+    }
   | { readonly choices: string };
 
 /** One run, recorded. Throws ReplayDivergedError of sim/ when recorded choices do not fit. */
 export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): RunRecord {
   if ('seed' in options) {
-    const world = assembleCase(scenarioCase, options.maxEvents);
-    const scheduler = seededScheduler(options.strategy, options.seed);
-    return { ...recordRun(scenarioCase, world, scheduler, options.strategy), seed: hexSeed(options.seed) };
+    const { strategy, depth, seed, maxEvents } = options;
+    const scheduler = makeScheduler(strategy, depth);
+    setSeed(scheduler, seed);
+    const record = recordRun(scenarioCase, new CaseWorlds(scenarioCase, maxEvents), { scheduler, seeded: scheduler });
+    return { ...record, strategy, depth: strategy === 'pct' ? (depth ?? defaultDepth) : null, seed: hexSeed(seed) };
   }
   const recording = decodeRecording(options.choices);
   if (recording === undefined) {
     throw new ReplayDivergedError('these choices are not a recording: it starts with "w:" or "t:"');
   }
   const scheduler = new ReplayScheduler(recording);
-  const strategy = recording.drawsTimes ? 'timed' : 'random';
-  const record = recordRun(scenarioCase, assembleCase(scenarioCase, undefined), scheduler, strategy);
+  const record = recordRun(scenarioCase, new CaseWorlds(scenarioCase, undefined), { scheduler, seeded: undefined });
   scheduler.assertUsedUp();
   return record;
 }
 
 function recordRun(
   scenarioCase: ScenarioCase,
-  { system, entryNames }: AssembledWorld,
-  scheduler: Scheduler,
-  strategy: string,
+  worlds: CaseWorlds,
+  { scheduler, seeded }: { readonly scheduler: Scheduler; readonly seeded: SeededScheduler | undefined },
 ): RunRecord {
   const { scenario, name, file } = scenarioCase;
   const recording = new RecordingScheduler(scheduler);
-  system.trace.record(true);
-  system.trace.clear();
-  const outcome = system.kernel.run(recording);
-  const digest = system.trace.digest();
-  const { records } = system.trace;
-  system.trace.record(false);
+  const { outcome, world, number } = worlds.run(recording, seeded, true);
+  const { system, entryNames } = world;
   return {
     scenario,
     case: name,
     file,
-    strategy,
+    // Choices alone do not say what made them, but for the kind of run.
+    strategy: scheduler.drawsTimes ? 'timed' : 'random',
+    depth: null,
     seed: null,
+    knobs: scenarioCase.worlds[number]?.knobs ?? {},
     choices: encodeRecording({ drawsTimes: recording.drawsTimes, choices: recording.choices }),
     end: outcome.end,
     detail: outcome.detail,
     events: outcome.events,
     nowNs: outcome.nowNs,
     violations: outcome.violations,
-    digest,
-    records,
+    digest: system.trace.digest(),
+    records: system.trace.records,
     agents: system.kernel.processNames.map((process) => ({ process, column: system.columnOf(process) })),
     places: [...system.registry.list(), ...system.places],
     entryNames,
   };
-}
-
-function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
-  const limits = { ...world.limits, ...(maxEvents === undefined ? {} : { maxEvents }) };
-  return assemble({ ...world, limits }, reach);
-}
-
-function seededScheduler(strategy: 'random' | 'timed', seed: bigint): SeededScheduler {
-  const scheduler = strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
-  setSeed(scheduler, seed);
-  return scheduler;
-}
-
-function setSeed(scheduler: SeededScheduler, seed: bigint): void {
-  scheduler.seed = { low: Number(seed & 0xffff_ffffn) | 0, high: Number(seed >> 32n) | 0 };
 }
 
 /** Run i of a campaign has the first seed plus i, modulo 2^64: the seed alone repeats the run. */

@@ -7,7 +7,8 @@ const run = {
   file: 'scenarios/vtd/x.yaml',
   case: 'clear-first.any',
   seed: '0x11',
-  strategy: 'random',
+  strategy: 'portfolio',
+  depth: null,
   maxEvents: undefined,
 };
 
