@@ -27,7 +27,7 @@ interface Seen {
 export class Profile {
   /** Processes that take a step in some calibration run. */
   readonly processes: number;
-  /** Most `process` choice points in a calibration run in which every task began at once. */
+  /** k of PCT: more `process` choice points than nearly all of its runs have. */
   readonly choicePoints: number;
   readonly #kinds: readonly ReadonlyMap<string, number>[];
   readonly #kindCount: number;
