@@ -16,9 +16,9 @@ export function profileOf(kernel: Kernel): Profile {
   for (let run = 0; run < calibrationRuns; run += 1) {
     calibration.run(run);
   }
-  const { kinds, touched, choicePoints } = calibration;
+  const { kinds, touched, steppers, choicePoints } = calibration;
   // A quarter more than was seen: about one run of PCT in fifty has yet more choice points.
-  return new Profile({ kinds, touched, choicePoints: Math.ceil(choicePoints * 1.25) });
+  return new Profile({ kinds, touched, processes: steppers.size, choicePoints: Math.ceil(choicePoints * 1.25) });
 }
 
 class Calibration implements Scheduler {
@@ -26,10 +26,12 @@ class Calibration implements Scheduler {
   readonly drawsTimes = false;
   readonly kinds: Map<string, number>[];
   readonly touched: Set<number>[] = [];
+  /** Ids of the processes that have taken a step. */
+  readonly steppers = new Set<number>();
   choicePoints = 0;
 
   readonly #kernel: Kernel;
-  /** A random walk goes everywhere, and so shows what steps touch; runs of PCT are those that k is wanted of. */
+  /** Random walks show what steps touch; k is wanted of runs of PCT, which cost less, as nothing is noted in them. */
   readonly #strategies = [
     new RandomScheduler(),
     new PctScheduler(2),
@@ -51,7 +53,7 @@ class Calibration implements Scheduler {
     this.#strategy = this.#strategies[number % this.#strategies.length] as SeededScheduler;
     this.#strategy.seed = { low: number, high: 0 };
     const choicePoints = this.choicePoints === 0 ? firstChoicePoints : this.choicePoints;
-    this.#strategy.profile = new Profile({ kinds: [], touched: [], choicePoints });
+    this.#strategy.profile = new Profile({ kinds: [], touched: [], processes: 0, choicePoints });
     this.#kernel.run(this);
     this.#endStep();
     if (this.#strategy.needsProfile) {
@@ -78,6 +80,10 @@ class Calibration implements Scheduler {
 
   stepTaken(processId: number, { label }: Operation): void {
     this.#endStep();
+    this.steppers.add(processId);
+    if (this.#strategy.needsProfile) {
+      return;
+    }
     const labels = this.kinds[processId] as Map<string, number>;
     this.#kind = labels.get(label) ?? this.touched.length;
     if (this.#kind === this.touched.length) {

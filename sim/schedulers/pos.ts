@@ -69,12 +69,15 @@ export class PosScheduler implements SeededScheduler {
 
   /** Also those of processes that may not go now: their keys are of the time before the race. */
   #forgetKeysOfRaces(): void {
-    for (let id = 0; id < this.#keys.length && this.#taken.length > 0; id += 1) {
+    const taken = this.#taken;
+    for (let id = 0; id < this.#keys.length; id += 1) {
       const kind = this.#kinds[id] as number;
-      if (this.#keys[id] !== 0 && this.#taken.some((taken) => this.profile.race(taken, kind))) {
-        this.#keys[id] = 0;
+      for (let i = 0; i < taken.length && this.#keys[id] !== 0; i += 1) {
+        if (this.profile.race(taken[i] as number, kind)) {
+          this.#keys[id] = 0;
+        }
       }
     }
-    this.#taken.length = 0;
+    taken.length = 0;
   }
 }

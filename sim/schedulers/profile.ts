@@ -17,6 +17,7 @@ interface Seen {
   readonly kinds: readonly ReadonlyMap<string, number>[];
   /** By that number: what the steps touched, as the arena has it: 2 * word for a read, one more for a write. */
   readonly touched: readonly ReadonlySet<number>[];
+  readonly processes: number;
   readonly choicePoints: number;
 }
 
@@ -33,8 +34,8 @@ export class Profile {
   readonly #kindCount: number;
   readonly #races: Uint8Array;
 
-  constructor({ kinds, touched, choicePoints }: Seen) {
-    this.processes = kinds.filter((labels) => labels.size > 0).length;
+  constructor({ kinds, touched, processes, choicePoints }: Seen) {
+    this.processes = processes;
     this.choicePoints = Math.max(1, choicePoints);
     this.#kinds = kinds;
     this.#kindCount = touched.length;
@@ -53,7 +54,7 @@ export class Profile {
 }
 
 /** Of a world of which nothing is known: every step may race with every other. */
-export const emptyProfile = new Profile({ kinds: [], touched: [], choicePoints: 0 });
+export const emptyProfile = new Profile({ kinds: [], touched: [], processes: 0, choicePoints: 0 });
 
 /** A matrix, row by row: 1 where two kinds race. */
 function racesOf(touched: readonly ReadonlySet<number>[]): Uint8Array {
