@@ -83,7 +83,7 @@ function guaranteeText(reports: readonly CaseReport[]): string {
   }
   const { depth, processes, choicePoints, probability } = least;
   const runs = Math.round(1 / probability);
-  return `a bug of depth ${depth}: at least 1 in ${runs} runs (n = ${processes}, k = ${choicePoints})`;
+  return `each bug of depth ${depth}: found by at least 1 run in ${runs} (n = ${processes}, k = ${choicePoints})`;
 }
 
 function violationOf({ violations }: CaseReport, rule: string): ViolationReport | undefined {

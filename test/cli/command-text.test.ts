@@ -21,6 +21,11 @@ describe('the command that repeats a run', () => {
     expect(replayCommand({ ...run, strategy: 'timed', maxEvents: 90 })).toMatch(/ --strategy timed --max-events 90$/);
   });
 
+  it('says the depth of PCT where it is not the default', () => {
+    expect(replayCommand({ ...run, strategy: 'pct', depth: 2 })).toMatch(/ --strategy pct$/);
+    expect(replayCommand({ ...run, strategy: 'pct', depth: 3 })).toMatch(/ --strategy pct --depth 3$/);
+  });
+
   it('of a recheck is that of the schedule it checked', () => {
     expect(replayCommand({ ...run, strategy: 'recheck' })).toBe(replayCommand(run));
   });
