@@ -40,7 +40,7 @@ export class PctScheduler implements SeededScheduler {
       case 'process':
         return this.#next(point);
       case 'idle':
-        // Priorities let a task begin at any moment, and every step it idles would be one more moment.
+        // Priorities let a task begin at any moment its window allows, and each step it idles would be one more moment.
         return 0;
       default:
         return this.#streams.stream(point.name).below(point.count);

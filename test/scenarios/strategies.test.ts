@@ -18,8 +18,8 @@ const chosen = cases.filter(({ base, scenario }, i) => {
 });
 
 /**
- * What takes more than three steps in the right order, or a choice inside a step besides: 0 runs of 1000, and the bound
- * for depth 2 asks for one or two.
+ * No run of 1000, and the bound for depth 2 asks for one or two. In hardware-assumptions a CPU step cannot be held up: the
+ * update begins late only if the task idles, and PCT never does. iotlb-first takes more than three steps in order.
  */
 const deeper = [
   'vtd/hardware-assumptions sync-does-not-wait corrupted-entry',
