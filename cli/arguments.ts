@@ -1,5 +1,8 @@
 import { InvalidArgumentError } from 'commander';
+import { maxDepth, type Strategy } from '../scenarios/strategy-names.ts';
 import { decodeRecording } from '../sim/schedulers/replay.ts';
+import { CommandError } from './command-error.ts';
+import { exitCodes } from './exit-codes.ts';
 
 const seedLimit = 1n << 64n;
 /** Far beyond what a machine can run, and still an exact number. */
@@ -41,6 +44,22 @@ export function parseSeconds(text: string): number {
     throw new InvalidArgumentError('It must be a number of seconds above 0, such as 10 or 0.5.');
   }
   return seconds;
+}
+
+/** The depth of the bugs that PCT looks for. */
+export function parseDepth(text: string): number {
+  const depth = /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+  if (depth < 1 || depth > maxDepth) {
+    throw new InvalidArgumentError(`A depth is a whole number from 1 to ${maxDepth}.`);
+  }
+  return depth;
+}
+
+/** A depth that the strategy does not look at would promise something that nobody keeps. */
+export function assertDepthFits(strategy: Strategy | undefined, depth: number | undefined): void {
+  if (depth !== undefined && strategy !== 'pct') {
+    throw new CommandError(exitCodes.usage, '--depth is for --strategy pct');
+  }
 }
 
 /** Checked here only for its form; whether it fits is for the run to say. */

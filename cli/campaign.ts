@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
-import type { CampaignOutcome, Strategy } from '../scenarios/run-case.ts';
+import type { CampaignOutcome } from '../scenarios/run-case.ts';
+import { type Strategy, seededStrategy } from '../scenarios/strategy-names.ts';
 import { NondeterminismError } from '../sim/schedulers/recheck.ts';
 import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
@@ -11,6 +12,8 @@ import type { WorkerSettings } from './workers/pooled-campaign.ts';
 /** How the cases of a campaign are run. */
 export interface CampaignSettings {
   readonly strategy: Strategy;
+  /** Of the strategy `pct`; undefined: the default. */
+  readonly depth: number | undefined;
   /** Runs of each case; undefined: what the case says. */
   readonly runs: number | undefined;
   readonly firstSeed: bigint;
@@ -50,8 +53,8 @@ async function runInWorkers(
   { simulator, interruption, progress }: CampaignPorts,
 ): Promise<readonly CaseResult[]> {
   const { runPooled } = await import('./workers/pooled-campaign.ts');
-  const { strategy, firstSeed, maxEvents } = settings;
-  const options = { strategy, firstSeed, maxEvents };
+  const { strategy, depth, firstSeed, maxEvents } = settings;
+  const options = { strategy, depth, firstSeed, maxEvents };
   const orders = cases.map(({ scenarioCase }) => {
     return { scenarioCase, options, runs: settings.runs ?? scenarioCase.defaultRuns };
   });
@@ -82,6 +85,7 @@ async function runHere(
     const { scenarioCase } = selected;
     const report = await simulator.runCaseInSlices(scenarioCase, {
       strategy: settings.strategy,
+      depth: settings.depth,
       runs: settings.runs ?? scenarioCase.defaultRuns,
       firstSeed: settings.firstSeed,
       maxEvents: settings.maxEvents,
@@ -103,7 +107,8 @@ export function recordFirst(
   { simulator, settings }: { readonly simulator: Simulator; readonly settings: CampaignSettings },
 ): RunRecord {
   const record = simulator.replayCase(scenarioCase, {
-    strategy: report.strategy === 'timed' ? 'timed' : 'random',
+    strategy: seededStrategy(settings.strategy),
+    depth: settings.depth,
     seed: BigInt(first.seed),
     ...(settings.maxEvents === undefined ? {} : { maxEvents: settings.maxEvents }),
   });

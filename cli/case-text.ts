@@ -56,6 +56,12 @@ export function violationText(
   return wrapText(printableText(`${rule}${note}: ${message} (${source})`), textWidth);
 }
 
+/** What the run drew of the `free` variables; nothing if there are none. */
+export function knobsText({ knobs }: Pick<RunRecord, 'knobs'>): readonly string[] {
+  const drawn = Object.entries(knobs).map(([name, value]) => `${name}=${value}`);
+  return drawn.length === 0 ? [] : wrapText(printableText(`free: ${drawn.join(' ')}`), textWidth);
+}
+
 /** The unexpected rules of a case that has some: the others are not the news. */
 function toldViolations({ violations, expect, asExpected }: CaseReport): readonly ViolationReport[] {
   const unexpected = violations.filter(({ rule }) => !expect.includes(rule));
@@ -73,8 +79,15 @@ function violationBlock(
   const sentences = violations.flatMap((each) =>
     violationText(each, ` in ${each.count} of ${counted(report.runs, 'run')}`),
   );
-  const picture = drawPicture(record(first));
-  return [...sentences, '', picture, '', replayCommand(runAddress(report, first, settings))].join('\n');
+  const run = record(first);
+  return [
+    ...sentences,
+    ...knobsText(run),
+    '',
+    drawPicture(run),
+    '',
+    replayCommand(runAddress(report, first, settings)),
+  ].join('\n');
 }
 
 /** Two rules that one run broke first make one picture. */
@@ -103,6 +116,6 @@ function runAddress(report: CaseReport, { first }: ViolationReport, settings: Ca
   return { ...settingsOf(report, settings), seed: first.seed };
 }
 
-function settingsOf({ file, case: name, strategy }: CaseReport, { maxEvents }: CampaignSettings) {
-  return { file, case: name, strategy, maxEvents };
+function settingsOf({ file, case: name, strategy, guarantee }: CaseReport, { maxEvents }: CampaignSettings) {
+  return { file, case: name, strategy, depth: guarantee?.depth ?? null, maxEvents };
 }

@@ -1,3 +1,5 @@
+import { defaultDepth } from '../scenarios/strategy-names.ts';
+
 /** The words of one command, quoted where a shell would take them for something else. */
 export function commandText(words: readonly string[]): string {
   return ['npx', 'tornread', ...words].map(shellWord).join(' ');
@@ -22,6 +24,8 @@ function shellByte(byte: number): string {
 /** What a run depends on besides scenario, case and seed; left out where it is the default. */
 interface RunSettings {
   readonly strategy: string;
+  /** Of the strategy `pct`; null of all others. */
+  readonly depth: number | null;
   readonly maxEvents: number | undefined;
 }
 
@@ -42,8 +46,8 @@ export function replayOptions(run: RunAddress): string {
 }
 
 function replayWords(run: RunAddress): readonly string[] {
-  // A recheck makes the schedules of `random`, twice.
-  const strategy = run.strategy === 'recheck' ? 'random' : run.strategy;
+  // A recheck makes the schedules of `portfolio`, twice.
+  const strategy = run.strategy === 'recheck' ? 'portfolio' : run.strategy;
   return [...caseWords(run), ...settingWords({ ...run, strategy })];
 }
 
@@ -62,9 +66,10 @@ function caseWords(run: RunAddress): readonly string[] {
   return ['--case', run.case, '--seed', run.seed];
 }
 
-function settingWords({ strategy, maxEvents }: RunSettings): readonly string[] {
+function settingWords({ strategy, depth, maxEvents }: RunSettings): readonly string[] {
   return [
-    ...(strategy === 'random' ? [] : ['--strategy', strategy]),
+    ...(strategy === 'portfolio' ? [] : ['--strategy', strategy]),
+    ...(depth === null || depth === defaultDepth ? [] : ['--depth', String(depth)]),
     ...(maxEvents === undefined ? [] : ['--max-events', String(maxEvents)]),
   ];
 }

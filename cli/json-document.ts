@@ -66,10 +66,11 @@ function caseJson(report: CaseReport): object {
     violations: report.violations.map(violationJson),
     notReached: [...report.notReached],
     reason: report.reason,
+    guarantee: report.guarantee,
   };
 }
 
 function violationJson({ rule, message, source, count, first }: ViolationReport): object {
-  const { seed, run, choices, events, digest } = first;
-  return { rule, message, source, count, first: { seed, run, choices, events, digest } };
+  const { seed, run, choices, events, digest, knobs } = first;
+  return { rule, message, source, count, first: { seed, run, choices, events, digest, knobs: { ...knobs } } };
 }

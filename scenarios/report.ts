@@ -21,6 +21,21 @@ export interface FirstViolation {
   readonly events: number;
   /** Digest of the run's trace: 16 hexadecimal digits. */
   readonly digest: string;
+  /** What the run drew of each `free` variable, as the file writes it. */
+  readonly knobs: Knobs;
+}
+
+/** Values of the `free` variables of one run, by name. */
+export type Knobs = Readonly<Record<string, string>>;
+
+/** What PCT promises: one run finds a bug of this depth at least with this probability. */
+export interface Guarantee {
+  readonly depth: number;
+  /** n: processes that take a step at all. */
+  readonly processes: number;
+  /** k: `process` choice points of a run. */
+  readonly choicePoints: number;
+  readonly probability: number;
 }
 
 export interface ViolationReport {
@@ -65,6 +80,8 @@ export interface CaseReport {
   readonly notReached: readonly string[];
   /** By run; `--json` lists those of all cases together. */
   readonly lost: readonly LostRun[];
+  /** Of the strategy `pct`; null of all others. */
+  readonly guarantee: Guarantee | null;
   /** Why the case is inconclusive or not as expected, in one sentence; empty when there is nothing to say. */
   readonly reason: string;
 }
@@ -75,6 +92,10 @@ export interface RunRecord {
   readonly case: string;
   readonly file: string;
   readonly strategy: string;
+  /** Of the strategy `pct`; null of all others. */
+  readonly depth: number | null;
+  /** What the run drew of each `free` variable, as the file writes it. */
+  readonly knobs: Knobs;
   /** Hexadecimal with 0x; null when the run came from recorded choices alone. */
   readonly seed: string | null;
   readonly choices: string;

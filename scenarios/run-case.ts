@@ -1,21 +1,22 @@
 import type { Scheduler } from '../sim/scheduler.ts';
-import { RandomScheduler } from '../sim/schedulers/random.ts';
+import type { SeededScheduler } from '../sim/schedulers/profile.ts';
 import { RecheckScheduler } from '../sim/schedulers/recheck.ts';
 import { RecordingScheduler } from '../sim/schedulers/recording.ts';
 import { decodeRecording, encodeRecording, ReplayDivergedError, ReplayScheduler } from '../sim/schedulers/replay.ts';
-import { TimedScheduler } from '../sim/schedulers/timed.ts';
 import type { RunOutcome } from '../sim/violation.ts';
-import { type AssembledWorld, assemble } from './assemble.ts';
+import { CaseWorlds } from './case-worlds.ts';
 import { type CampaignEnd, judgeCase } from './judge-case.ts';
 import type { ScenarioCase } from './load-scenario.ts';
 import { type Found, mergeRanges, noRuns, type RangeResult } from './range-result.ts';
 import type { CaseReport, RunRecord, ViolationReport } from './report.ts';
-
-export type Strategy = 'random' | 'timed' | 'recheck';
+import { guaranteeOf, makeScheduler, setSeed } from './strategies.ts';
+import { defaultDepth, type SeededStrategy, type Strategy } from './strategy-names.ts';
 
 /** What a run depends on besides its case and its number: plain data, so that another process can do it. */
 export interface ScheduleOptions {
   readonly strategy: Strategy;
+  /** Of `pct`; left out: 2. */
+  readonly depth?: number | undefined;
   /** Seed of the first run; run i has this plus i. */
   readonly firstSeed: bigint;
   /** Replaces the scenario's limit; undefined keeps it. */
@@ -36,9 +37,6 @@ export interface RunRange {
   readonly firstRun: number;
   readonly count: number;
 }
-
-/** A scheduler whose next run has a seed. */
-type SeededScheduler = RandomScheduler | TimedScheduler;
 
 /** Runs between two looks at the clock of whoever waits: about a millisecond. */
 const runsPerSlice = 32;
@@ -88,21 +86,21 @@ class Campaign {
 
   report(): CaseReport {
     const end = { wanted: this.#options.runs, lost: [] };
-    return reportCase(this.#case, this.#options, { ...end, sum: this.#sum, world: this.#runner.world });
+    return reportCase(this.#case, this.#options, { ...end, sum: this.#sum, worlds: this.#runner.worlds });
   }
 }
 
 /** Runs any range of a case's runs, on one assembled world. */
 export class CaseRunner {
-  readonly world: AssembledWorld;
+  readonly worlds: CaseWorlds;
   readonly #options: ScheduleOptions;
   readonly #scheduler: SeededScheduler;
   readonly #recheck: RecheckScheduler | undefined;
 
   constructor(scenarioCase: ScenarioCase, options: ScheduleOptions) {
     this.#options = options;
-    this.world = assembleCase(scenarioCase, options.maxEvents);
-    this.#scheduler = options.strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
+    this.worlds = new CaseWorlds(scenarioCase, options.maxEvents);
+    this.#scheduler = makeScheduler(options.strategy, options.depth);
     this.#recheck = options.strategy === 'recheck' ? new RecheckScheduler(this.#scheduler) : undefined;
   }
 
@@ -111,11 +109,11 @@ export class CaseRunner {
     const found = new Map<string, { -readonly [K in keyof Found]: Found[K] }>();
     let [runs, events] = [0, 0];
     let inconclusive: RangeResult['inconclusive'];
-    this.world.reached.clear();
+    this.worlds.forgetReached();
     for (let run = firstRun; run < firstRun + count && mayRun(run); run += 1) {
       const seed = seedOfRun(this.#options.firstSeed, run);
       setSeed(this.#scheduler, seed);
-      const outcome = this.#recheck === undefined ? this.world.system.kernel.run(this.#scheduler) : this.#runTwice();
+      const outcome = this.#recheck === undefined ? this.#runOnce() : this.#runTwice(this.#recheck);
       runs += 1;
       events += outcome.events;
       for (const violation of outcome.violations) {
@@ -131,37 +129,35 @@ export class CaseRunner {
         inconclusive = { run, reason: `${what}: ${outcome.detail} (seed ${hexSeed(seed)})` };
       }
     }
-    return { runs, events, found: [...found.values()], reached: [...this.world.reached], inconclusive };
+    return { runs, events, found: [...found.values()], reached: this.worlds.reached(), inconclusive };
   }
 
-  #runTwice(): RunOutcome {
-    const { kernel, trace } = this.world.system;
-    trace.record(true);
-    return (this.#recheck as RecheckScheduler).runTwice(
-      (scheduler) => {
-        trace.clear();
-        return kernel.run(scheduler);
-      },
-      (outcome) => `${trace.digest()} after ${outcome.events} events`,
-    );
+  #runOnce(): RunOutcome {
+    return this.worlds.run(this.#scheduler, this.#scheduler).outcome;
+  }
+
+  #runTwice(recheck: RecheckScheduler): RunOutcome {
+    return recheck.runTwice(
+      (scheduler) => this.worlds.run(scheduler, this.#scheduler, true),
+      ({ outcome, world }) => `${world.system.trace.digest()} after ${outcome.events} events`,
+    ).outcome;
   }
 }
 
 export interface CampaignOutcome extends CampaignEnd {
   readonly sum: RangeResult;
-  /** The case's assembled world, if there is one at hand. */
-  readonly world?: AssembledWorld;
+  /** The case's worlds, if there are any assembled. */
+  readonly worlds?: CaseWorlds;
 }
 
 /** What the runs of a case come to. Each first failing run is done once more for it, recorded. */
 export function reportCase(
   scenarioCase: ScenarioCase,
   options: ScheduleOptions,
-  { sum, wanted, lost, world }: CampaignOutcome,
+  { sum, wanted, lost, worlds = new CaseWorlds(scenarioCase, options.maxEvents) }: CampaignOutcome,
 ): CaseReport {
   const { scenario, name, file, line, expect } = scenarioCase;
   const { notReached, ...judged } = judgeCase(scenarioCase, sum, { wanted, lost });
-  const recorded = sum.found.length === 0 ? undefined : (world ?? assembleCase(scenarioCase, options.maxEvents));
   return {
     scenario,
     case: name,
@@ -174,93 +170,85 @@ export function reportCase(
     runs: sum.runs,
     events: sum.events,
     states: null,
-    violations: sum.found.map((found) => describe(scenarioCase, recorded as AssembledWorld, { found, options })),
+    violations: sum.found.map((found) => describe(scenarioCase, worlds, { found, options })),
     notReached,
     lost,
+    guarantee: options.strategy === 'pct' ? guaranteeOf(worlds.profiles(), options.depth ?? defaultDepth) : null,
   };
 }
 
 /** The first failing run once more, recorded: this gives choices and digest, and costs the others nothing. */
 function describe(
   scenarioCase: ScenarioCase,
-  world: AssembledWorld,
+  worlds: CaseWorlds,
   { found, options }: { readonly found: Found; readonly options: ScheduleOptions },
 ): ViolationReport {
   const { violation, seed, run, count } = found;
-  const strategy = options.strategy === 'timed' ? 'timed' : 'random';
-  const { choices, events, digest } = recordRun(scenarioCase, world, seededScheduler(strategy, seed), strategy);
-  return { ...violation, count, first: { seed: hexSeed(seed), run, choices, events, digest } };
+  const scheduler = makeScheduler(options.strategy, options.depth);
+  setSeed(scheduler, seed);
+  const { choices, events, digest, knobs } = recordRun(scenarioCase, worlds, { scheduler, seeded: scheduler });
+  return { ...violation, count, first: { seed: hexSeed(seed), run, choices, events, digest, knobs } };
 }
 
 export type ReplayOptions =
-  | { readonly strategy: 'random' | 'timed'; readonly seed: bigint; readonly maxEvents?: number }
+  | {
+      readonly strategy: SeededStrategy;
+      /** Of `pct`; left out: 2. */
+      readonly depth?: number | undefined;
+      readonly seed: bigint;
+      readonly maxEvents?: number;
+    }
   | { readonly choices: string };
 
 /** One run, recorded. Throws ReplayDivergedError of sim/ when recorded choices do not fit. */
 export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): RunRecord {
   if ('seed' in options) {
-    const world = assembleCase(scenarioCase, options.maxEvents);
-    const scheduler = seededScheduler(options.strategy, options.seed);
-    return { ...recordRun(scenarioCase, world, scheduler, options.strategy), seed: hexSeed(options.seed) };
+    const { strategy, depth, seed, maxEvents } = options;
+    const scheduler = makeScheduler(strategy, depth);
+    setSeed(scheduler, seed);
+    const record = recordRun(scenarioCase, new CaseWorlds(scenarioCase, maxEvents), { scheduler, seeded: scheduler });
+    return { ...record, strategy, depth: strategy === 'pct' ? (depth ?? defaultDepth) : null, seed: hexSeed(seed) };
   }
   const recording = decodeRecording(options.choices);
   if (recording === undefined) {
     throw new ReplayDivergedError('these choices are not a recording: it starts with "w:" or "t:"');
   }
   const scheduler = new ReplayScheduler(recording);
-  const strategy = recording.drawsTimes ? 'timed' : 'random';
-  const record = recordRun(scenarioCase, assembleCase(scenarioCase, undefined), scheduler, strategy);
+  const record = recordRun(scenarioCase, new CaseWorlds(scenarioCase, undefined), { scheduler, seeded: undefined });
   scheduler.assertUsedUp();
   return record;
 }
 
 function recordRun(
   scenarioCase: ScenarioCase,
-  { system, entryNames }: AssembledWorld,
-  scheduler: Scheduler,
-  strategy: string,
+  worlds: CaseWorlds,
+  { scheduler, seeded }: { readonly scheduler: Scheduler; readonly seeded: SeededScheduler | undefined },
 ): RunRecord {
   const { scenario, name, file } = scenarioCase;
   const recording = new RecordingScheduler(scheduler);
-  system.trace.record(true);
-  system.trace.clear();
-  const outcome = system.kernel.run(recording);
-  const digest = system.trace.digest();
-  const { records } = system.trace;
-  system.trace.record(false);
+  const { outcome, world, number } = worlds.run(recording, seeded, true);
+  const { system, entryNames } = world;
   return {
     scenario,
     case: name,
     file,
-    strategy,
+    // Choices alone do not say what made them, but for the kind of run.
+    strategy: scheduler.drawsTimes ? 'timed' : 'random',
+    depth: null,
     seed: null,
+    knobs: scenarioCase.worlds[number]?.knobs ?? {},
     choices: encodeRecording({ drawsTimes: recording.drawsTimes, choices: recording.choices }),
     end: outcome.end,
     detail: outcome.detail,
     events: outcome.events,
     nowNs: outcome.nowNs,
     violations: outcome.violations,
-    digest,
-    records,
+    digest: system.trace.digest(),
+    records: system.trace.records,
     agents: system.kernel.processNames.map((process) => ({ process, column: system.columnOf(process) })),
     places: [...system.registry.list(), ...system.places],
     entryNames,
   };
-}
-
-function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
-  const limits = { ...world.limits, ...(maxEvents === undefined ? {} : { maxEvents }) };
-  return assemble({ ...world, limits }, reach);
-}
-
-function seededScheduler(strategy: 'random' | 'timed', seed: bigint): SeededScheduler {
-  const scheduler = strategy === 'timed' ? new TimedScheduler() : new RandomScheduler();
-  setSeed(scheduler, seed);
-  return scheduler;
-}
-
-function setSeed(scheduler: SeededScheduler, seed: bigint): void {
-  scheduler.seed = { low: Number(seed & 0xffff_ffffn) | 0, high: Number(seed >> 32n) | 0 };
 }
 
 /** Run i of a campaign has the first seed plus i, modulo 2^64: the seed alone repeats the run. */

@@ -1,4 +1,5 @@
 import type { ViolationReport } from '../../scenarios/report.ts';
+import { assertDepthFits } from '../arguments.ts';
 import { type CampaignSettings, type CaseResult, recordFirst, runCampaign, runCountOf } from '../campaign.ts';
 import { caseLine, caseText, lostText } from '../case-text.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
@@ -36,6 +37,7 @@ interface Campaign {
 
 /** `tornread run`: every case against what is expected of it. */
 export async function runCommand(options: RunCommandOptions, io: CliIo, simulator: Simulator): Promise<ExitCode> {
+  assertDepthFits(options.strategy, options.depth);
   if (options.trace !== undefined) {
     assertWritable(options.trace);
   }

@@ -54,7 +54,7 @@ describe('run', () => {
     const shown = await world.run(['run', matrix, '--seeds', '1', '--case', 'clear-first-fixed']);
     expect(shown.stdout).toMatch(/^ok clear-first-fixed +2 holds/m);
     const { stdout } = await world.run(['run', matrix, '--verbose', ...fromTorn]);
-    expect(stdout).toMatch(/^ok clear-first-fixed\.sc +1 holds .*\nok clear-first-fixed\.x86-tso +1 holds/m);
+    expect(stdout).toMatch(/^ok +clear-first-fixed\.sc +1 holds .*\nok +clear-first-fixed\.x86-tso +1 holds/m);
     expect(stdout).toContain('< corrupted-entry:');
   });
 
@@ -105,11 +105,14 @@ describe('run', () => {
     );
   });
 
-  it.each([['random'], ['timed'], ['recheck']])('knows the strategy %s', async (strategy) => {
-    const { exitCode, stdout } = await world.run(['run', never, '--strategy', strategy, '--seeds', '2', '--json']);
-    expect(exitCode).toBe(exitCodes.notAsExpected);
-    expect(JSON.parse(stdout).results[0].strategy).toBe(strategy);
-  });
+  it.each([['portfolio'], ['random'], ['pos'], ['pct'], ['timed'], ['recheck']])(
+    'knows the strategy %s',
+    async (strategy) => {
+      const { exitCode, stdout } = await world.run(['run', never, '--strategy', strategy, '--seeds', '2', '--json']);
+      expect(exitCode).toBe(exitCodes.notAsExpected);
+      expect(JSON.parse(stdout).results[0].strategy).toBe(strategy);
+    },
+  );
 });
 
 describe('run --json', () => {
@@ -129,13 +132,14 @@ describe('run --json', () => {
       ['verdict', 'violated'],
       ['asExpected', true],
       ['complete', false],
-      ['strategy', 'random'],
+      ['strategy', 'portfolio'],
       ['runs', 1],
       ['events', expect.any(Number)],
       ['states', null],
       ['violations', [expect.objectContaining({ rule: 'corrupted-entry', count: 1 })]],
       ['notReached', []],
       ['reason', ''],
+      ['guarantee', null],
     ]);
     expect(Object.keys(document.results[0].violations[0].first)).toEqual([
       'seed',
@@ -143,6 +147,7 @@ describe('run --json', () => {
       'choices',
       'events',
       'digest',
+      'knobs',
     ]);
     expect(exitCode).toBe(exitCodes.asExpected);
   });
@@ -220,7 +225,13 @@ describe('run --trace', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines[0]).toMatchObject({ k: 'head', format: 1, case: 'clear-first', seed: tornSeed, strategy: 'random' });
+    expect(lines[0]).toMatchObject({
+      k: 'head',
+      format: 1,
+      case: 'clear-first',
+      seed: tornSeed,
+      strategy: 'portfolio',
+    });
     expect(lines.at(-1)).toMatchObject({ k: 'tail', count: lines.length - 2, end: 'violated' });
     expect(lines.filter(({ k }) => k === 'head')).toHaveLength(1);
   });

@@ -31,7 +31,7 @@ afterAll(() => program.remove());
 
 describe('a campaign in worker processes', () => {
   it.each([
-    ['--json', []],
+    ['--json', ['--strategy', 'pct', '--depth', '3']],
     ['as text', []],
     ['--json', ['--strategy', 'timed', '--max-events', '25']],
   ] as const)('prints the same bytes with any number of workers, %s %j', async (form, more) => {
