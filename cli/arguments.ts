@@ -1,9 +1,14 @@
 import { InvalidArgumentError } from 'commander';
+import { maxDepth, type Strategy } from '../scenarios/strategy-names.ts';
 import { decodeRecording } from '../sim/schedulers/replay.ts';
+import { CommandError } from './command-error.ts';
+import { exitCodes } from './exit-codes.ts';
 
 const seedLimit = 1n << 64n;
 /** Far beyond what a machine can run, and still an exact number. */
 const maxRuns = 1_000_000_000_000;
+/** More processes than any machine we know has cores. */
+const maxJobs = 1024;
 
 /** A seed: decimal or 0x…, 0 to 2^64-1. */
 export function parseSeed(text: string): bigint {
@@ -23,13 +28,38 @@ export function parseCount(text: string): number {
   return count;
 }
 
-/** A time in seconds, more than 0; fractions are allowed. */
+/** A number of worker processes. */
+export function parseJobs(text: string): number {
+  const jobs = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
+  if (jobs < 1 || jobs > maxJobs) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${maxJobs}.`);
+  }
+  return jobs;
+}
+
+/** A time in seconds, with a fraction or without. */
 export function parseSeconds(text: string): number {
-  const seconds = /^[0-9]{1,9}(?:\.[0-9]{1,6})?$/.test(text) ? Number(text) : 0;
+  const seconds = /^[0-9]{1,6}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0;
   if (seconds <= 0) {
-    throw new InvalidArgumentError('It must be a number of seconds greater than 0.');
+    throw new InvalidArgumentError('It must be a number of seconds above 0, such as 10 or 0.5.');
   }
   return seconds;
+}
+
+/** The depth of the bugs that PCT looks for. */
+export function parseDepth(text: string): number {
+  const depth = /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+  if (depth < 1 || depth > maxDepth) {
+    throw new InvalidArgumentError(`A depth is a whole number from 1 to ${maxDepth}.`);
+  }
+  return depth;
+}
+
+/** A depth that the strategy does not look at would promise something that nobody keeps. */
+export function assertDepthFits(strategy: Strategy | undefined, depth: number | undefined): void {
+  if (depth !== undefined && strategy !== 'pct') {
+    throw new CommandError(exitCodes.usage, '--depth is for --strategy pct');
+  }
 }
 
 /** Checked here only for its form; whether it fits is for the run to say. */

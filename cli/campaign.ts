@@ -1,15 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report.ts';
-import type { Strategy } from '../scenarios/run-case.ts';
+import type { CampaignOutcome } from '../scenarios/run-case.ts';
+import { type Strategy, seededStrategy } from '../scenarios/strategy-names.ts';
 import { NondeterminismError } from '../sim/schedulers/recheck.ts';
 import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
 import type { Progress } from './progress.ts';
 import type { SelectedCase } from './select-cases.ts';
+import type { WorkerSettings } from './workers/pooled-campaign.ts';
 
 /** How the cases of a campaign are run. */
 export interface CampaignSettings {
   readonly strategy: Strategy;
+  /** Of the strategy `pct`; undefined: the default. */
+  readonly depth: number | undefined;
   /** Runs of each case; undefined: what the case says. */
   readonly runs: number | undefined;
   readonly firstSeed: bigint;
@@ -30,8 +34,44 @@ export function runCountOf(cases: readonly SelectedCase[], { runs }: CampaignSet
   return cases.reduce((sum, { scenarioCase }) => sum + (runs ?? scenarioCase.defaultRuns), 0);
 }
 
-/** Runs the cases one after the other; a signal ends it with the results there are. */
-export async function runCampaign(
+/** Starting workers costs about as much as this many small runs. */
+const fewestRunsForWorkers = 12_000;
+
+/** Runs the cases; a signal ends it with the results there are. They are the same with any number of workers. */
+export function runCampaign(
+  cases: readonly SelectedCase[],
+  settings: CampaignSettings & WorkerSettings,
+  ports: CampaignPorts,
+): Promise<readonly CaseResult[]> {
+  const needsWorkers = settings.jobs > 1 && runCountOf(cases, settings) >= fewestRunsForWorkers;
+  return (needsWorkers ? runInWorkers : runHere)(cases, settings, ports);
+}
+
+async function runInWorkers(
+  cases: readonly SelectedCase[],
+  settings: CampaignSettings & WorkerSettings,
+  { simulator, interruption, progress }: CampaignPorts,
+): Promise<readonly CaseResult[]> {
+  const { runPooled } = await import('./workers/pooled-campaign.ts');
+  const { strategy, depth, firstSeed, maxEvents } = settings;
+  const options = { strategy, depth, firstSeed, maxEvents };
+  const orders = cases.map(({ scenarioCase }) => {
+    return { scenarioCase, options, runs: settings.runs ?? scenarioCase.defaultRuns };
+  });
+  const outcomes = await runPooled(orders, settings, {
+    interruption,
+    onProgress: (runsDone, { scenario, name }) => progress.update(runsDone, `${scenario} ${name}`),
+  });
+  return cases.flatMap((selected, i) => {
+    const outcome = outcomes[i] as CampaignOutcome;
+    // A case of which nothing is known has no result.
+    const isEmpty = outcome.sum.runs === 0 && outcome.lost.length === 0;
+    return isEmpty ? [] : [{ ...selected, report: simulator.reportCase(selected.scenarioCase, options, outcome) }];
+  });
+}
+
+/** One case after the other, in this thread. */
+async function runHere(
   cases: readonly SelectedCase[],
   settings: CampaignSettings,
   { simulator, interruption, progress }: CampaignPorts,
@@ -45,6 +85,7 @@ export async function runCampaign(
     const { scenarioCase } = selected;
     const report = await simulator.runCaseInSlices(scenarioCase, {
       strategy: settings.strategy,
+      depth: settings.depth,
       runs: settings.runs ?? scenarioCase.defaultRuns,
       firstSeed: settings.firstSeed,
       maxEvents: settings.maxEvents,
@@ -66,7 +107,8 @@ export function recordFirst(
   { simulator, settings }: { readonly simulator: Simulator; readonly settings: CampaignSettings },
 ): RunRecord {
   const bySeed = {
-    strategy: report.strategy === 'timed' ? 'timed' : 'random',
+    strategy: seededStrategy(settings.strategy),
+    depth: settings.depth,
     seed: BigInt(first.seed),
     ...(settings.maxEvents === undefined ? {} : { maxEvents: settings.maxEvents }),
   } as const;

@@ -31,6 +31,18 @@ export function caseLine({ report }: CaseResult, settings: CampaignSettings): st
   return `${printableText(text)}\n${repeatCommand(report, settings)}`;
 }
 
+/** A run whose worker died, and the command that shows whether it is the run's doing; undefined: none is lost. */
+export function lostText({ report }: CaseResult, settings: CampaignSettings): string | undefined {
+  const blocks = report.lost.flatMap(({ run, seed, reason }) => [
+    ...wrapText(
+      printableText(`lost: ${report.scenario} ${report.case}, run ${run}, seed ${seed}: ${reason}`),
+      textWidth,
+    ),
+    replayCommand({ ...settingsOf(report, settings), seed }),
+  ]);
+  return blocks.length === 0 ? undefined : blocks.join('\n');
+}
+
 function reasonText(report: CaseReport): string {
   return `${report.reason} (the case expects: ${expectedText(report)})`;
 }
@@ -42,6 +54,12 @@ export function violationText(
 ): readonly string[] {
   const { rule, message, source } = violation;
   return wrapText(printableText(`${rule}${note}: ${message} (${source})`), textWidth);
+}
+
+/** What the run drew of the `free` variables; nothing if there are none. */
+export function knobsText({ knobs }: Pick<RunRecord, 'knobs'>): readonly string[] {
+  const drawn = Object.entries(knobs).map(([name, value]) => `${name}=${value}`);
+  return drawn.length === 0 ? [] : wrapText(printableText(`free: ${drawn.join(' ')}`), textWidth);
 }
 
 /** The unexpected rules of a case that has some: the others are not the news. */
@@ -64,8 +82,15 @@ function violationBlock(
       ` in ${each.count} of ${counted(report.runs, report.exploration === null ? 'run' : 'execution')}`,
     ),
   );
-  const picture = drawPicture(record(first));
-  return [...sentences, '', picture, '', replayCommand(runAddress(report, first, settings))].join('\n');
+  const run = record(first);
+  return [
+    ...sentences,
+    ...knobsText(run),
+    '',
+    drawPicture(run),
+    '',
+    replayCommand(runAddress(report, first, settings)),
+  ].join('\n');
 }
 
 /** Two rules that one run broke first make one picture. */
@@ -85,13 +110,15 @@ function repeatCommand(report: CaseReport, settings: CampaignSettings): string {
     return replayCommand(runAddress(report, told, settings));
   }
   const seed = `0x${settings.firstSeed.toString(16)}`;
-  return campaignCommand({ ...settingsOf(report, settings), seed, runs: report.runs });
+  // An interrupted campaign may have lost a run beyond the last one that is known to have ended.
+  const runs = Math.max(report.runs + report.lost.length, ...report.lost.map(({ run }) => run + 1));
+  return campaignCommand({ ...settingsOf(report, settings), seed, runs });
 }
 
 function runAddress(report: CaseReport, { first }: ViolationReport, settings: CampaignSettings) {
   return { ...settingsOf(report, settings), seed: first.seed, choices: first.choices };
 }
 
-function settingsOf({ file, case: name, strategy }: CaseReport, { maxEvents }: CampaignSettings) {
-  return { file, case: name, strategy, maxEvents };
+function settingsOf({ file, case: name, strategy, guarantee }: CaseReport, { maxEvents }: CampaignSettings) {
+  return { file, case: name, strategy, depth: guarantee?.depth ?? null, maxEvents };
 }

@@ -1,3 +1,5 @@
+import { defaultDepth } from '../scenarios/strategy-names.ts';
+
 /** The words of one command, quoted where a shell would take them for something else. */
 export function commandText(words: readonly string[]): string {
   return ['npx', 'tornread', ...words].map(shellWord).join(' ');
@@ -22,6 +24,8 @@ function shellByte(byte: number): string {
 /** What a run depends on besides scenario, case and seed; left out where it is the default. */
 interface RunSettings {
   readonly strategy: string;
+  /** Of the strategy `pct`; null of all others. */
+  readonly depth: number | null;
   readonly maxEvents: number | undefined;
 }
 
@@ -44,8 +48,8 @@ export function replayOptions(run: RunAddress): string {
 }
 
 function replayWords(run: RunAddress): readonly string[] {
-  // A recheck makes the schedules of `random`, twice; choices leave nothing to a strategy.
-  const strategy = run.strategy === 'recheck' || run.seed === '' ? 'random' : run.strategy;
+  // A recheck makes the schedules of `portfolio`, twice; choices leave nothing to a strategy.
+  const strategy = run.strategy === 'recheck' || run.seed === '' ? 'portfolio' : run.strategy;
   return [...caseWords(run), ...settingWords({ ...run, strategy })];
 }
 
@@ -64,9 +68,10 @@ function caseWords({ case: name, seed, choices }: RunAddress): readonly string[]
   return ['--case', name, ...(seed === '' && choices !== undefined ? ['--choices', choices] : ['--seed', seed])];
 }
 
-function settingWords({ strategy, maxEvents }: RunSettings): readonly string[] {
+function settingWords({ strategy, depth, maxEvents }: RunSettings): readonly string[] {
   return [
-    ...(strategy === 'random' ? [] : ['--strategy', strategy]),
+    ...(strategy === 'portfolio' ? [] : ['--strategy', strategy]),
+    ...(depth === null || depth === defaultDepth ? [] : ['--depth', String(depth)]),
     ...(maxEvents === undefined ? [] : ['--max-events', String(maxEvents)]),
   ];
 }

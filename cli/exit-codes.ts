@@ -8,7 +8,7 @@ export const exitCodes = {
   usage: 2,
   /** A scenario or recording that is invalid, missing, or does not fit. */
   invalidInput: 3,
-  /** A limit was reached, or something is not modelled: the runs say nothing. */
+  /** A limit was reached, something is not modelled, or a run was lost: the runs say nothing. */
   inconclusive: 4,
   /** No file or no case was found, so there is no result. */
   nothingRan: 5,
@@ -27,7 +27,7 @@ export const exitCodesHelp = `Exit codes:
   1    some case not as expected
   2    wrong usage
   3    invalid scenario or recording
-  4    inconclusive: a limit was reached, or something is not modelled
+  4    inconclusive: a limit reached, a run lost, or something not modelled
   5    nothing ran: no file or no case found
   70   internal error, non-determinism included
   130  interrupted (143: terminated); the results so far are printed`;

@@ -25,7 +25,7 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
     name: group.length === 1 ? report.case : scenarioCase.base,
     cases: group.length,
     expected: rules.map((rule, i) => ({ rule, hits: i === 0 ? size : '' })),
-    note: report.reason === '' ? boundText(report) : report.reason,
+    notes: [report.reason === '' ? boundText(report) : report.reason].filter((note) => note !== ''),
   };
 }
 

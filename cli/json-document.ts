@@ -23,9 +23,18 @@ export function campaignDocument({ tool, reports, problems, isInterrupted }: Cam
     ...documentHead(tool),
     results: reports.map(caseJson),
     summary: summarize(reports),
+    ...lostJson(reports),
     ...errorsJson(problems),
     ...(isInterrupted ? { interrupted: true } : {}),
   };
+}
+
+/** Only there when a worker process died. */
+function lostJson(reports: readonly CaseReport[]): object {
+  const lost = reports.flatMap(({ scenario, case: name, lost: runs }) =>
+    runs.map(({ run, seed, reason }) => ({ scenario, case: name, run, seed, reason })),
+  );
+  return lost.length === 0 ? {} : { lost };
 }
 
 /** Only there when something is wrong. */
@@ -57,11 +66,18 @@ function caseJson(report: CaseReport): object {
     violations: report.violations.map(violationJson),
     notReached: [...report.notReached],
     reason: report.reason,
+    guarantee: report.guarantee,
     ...(report.exploration === null ? {} : { exploration: { ...report.exploration } }),
   };
 }
 
 function violationJson({ rule, message, source, count, first }: ViolationReport): object {
-  const { seed, run, choices, events, digest } = first;
-  return { rule, message, source, count, first: { seed: seed === '' ? null : seed, run, choices, events, digest } };
+  const { seed, run, choices, events, digest, knobs } = first;
+  return {
+    rule,
+    message,
+    source,
+    count,
+    first: { seed: seed === '' ? null : seed, run, choices, events, digest, knobs: { ...knobs } },
+  };
 }

@@ -1,13 +1,14 @@
 import type { ExploreOptions } from '../scenarios/explore-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { CaseReport, RunRecord } from '../scenarios/report.ts';
-import type { ReplayOptions, RunOptions } from '../scenarios/run-case.ts';
+import type { CampaignOutcome, ReplayOptions, RunOptions, ScheduleOptions } from '../scenarios/run-case.ts';
 
 /** What commands need of the simulator; tests plant their own. */
 export interface Simulator {
   readonly loadScenarioFile: (path: string) => LoadedScenario;
   readonly runCaseInSlices: (scenarioCase: ScenarioCase, options: RunOptions) => Promise<CaseReport>;
   readonly exploreCaseInSlices: (scenarioCase: ScenarioCase, options: ExploreOptions) => Promise<CaseReport>;
+  readonly reportCase: (scenarioCase: ScenarioCase, options: ScheduleOptions, outcome: CampaignOutcome) => CaseReport;
   readonly replayCase: (scenarioCase: ScenarioCase, options: ReplayOptions) => RunRecord;
 }
 
@@ -39,12 +40,13 @@ export interface Library {
 
 export const library: Library = {
   simulator: async () => {
-    const [{ loadScenarioFile }, { runCaseInSlices, replayCase }, { exploreCaseInSlices }] = await Promise.all([
-      import('../scenarios/load-scenario.ts'),
-      import('../scenarios/run-case.ts'),
-      import('../scenarios/explore-case.ts'),
-    ]);
-    return { loadScenarioFile, runCaseInSlices, exploreCaseInSlices, replayCase };
+    const [{ loadScenarioFile }, { runCaseInSlices, reportCase, replayCase }, { exploreCaseInSlices }] =
+      await Promise.all([
+        import('../scenarios/load-scenario.ts'),
+        import('../scenarios/run-case.ts'),
+        import('../scenarios/explore-case.ts'),
+      ]);
+    return { loadScenarioFile, runCaseInSlices, reportCase, exploreCaseInSlices, replayCase };
   },
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),

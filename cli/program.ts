@@ -1,6 +1,16 @@
+import { availableParallelism } from 'node:os';
 import { Command, CommanderError, Option } from 'commander';
-import type { Strategy } from '../scenarios/run-case.ts';
-import { collect, parseChoices, parseCount, parseDigest, parseSeconds, parseSeed } from './arguments.ts';
+import { defaultDepth, type SeededStrategy, type Strategy, seededStrategies } from '../scenarios/strategy-names.ts';
+import {
+  collect,
+  parseChoices,
+  parseCount,
+  parseDepth,
+  parseDigest,
+  parseJobs,
+  parseSeconds,
+  parseSeed,
+} from './arguments.ts';
 import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
@@ -71,8 +81,11 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .option('--case <name>', 'only this case, or all whose name begins with these parts (repeatable)', collect)
     .option('--seeds <n>', 'runs of each case (default: what the case says)', parseCount)
     .option('--seed <s>', 'seed of the first run, decimal or 0x... (default: 0)', parseSeed)
-    .addOption(strategyOption(['random', 'timed', 'recheck']))
+    .addOption(strategyOption([...seededStrategies, 'recheck']).default('portfolio'))
+    .addOption(depthOption())
     .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
+    .option('-j, --jobs <n>', 'worker processes (default: one for each core)', parseJobs)
+    .option('--run-timeout <s>', 'seconds after which a worker gives a run up (default: 30)', parseSeconds)
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
     .option('--verbose', 'list every case on its own, and print every picture')
@@ -81,12 +94,18 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .action((paths: string[], options: RunFlags) => finish(run(paths, options, { io, library })));
 }
 
+/** A run takes milliseconds; the longest ones, bounded by their limits, seconds. */
+const defaultRunTimeoutS = 30;
+
 interface RunFlags {
   readonly case?: readonly string[];
   readonly seeds?: number;
   readonly seed?: bigint;
   readonly strategy: Strategy;
+  readonly depth?: number;
   readonly maxEvents?: number;
+  readonly jobs?: number;
+  readonly runTimeout?: number;
   readonly json?: true;
   readonly quiet?: true;
   readonly verbose?: true;
@@ -100,15 +119,19 @@ async function run(paths: readonly string[], flags: RunFlags, { io, library }: P
     seeds: runs,
     seed: firstSeed = 0n,
     strategy,
+    depth,
     maxEvents,
+    jobs = availableParallelism(),
+    runTimeout = defaultRunTimeoutS,
     json,
     quiet,
     verbose,
     trace,
   } = flags;
-  const settings = { strategy, runs, firstSeed, maxEvents };
+  const settings = { strategy, depth, runs, firstSeed, maxEvents };
   const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
-  return runCommand({ paths, caseNames, ...settings, ...output }, io, simulator);
+  const workers = { jobs, runTimeoutMs: runTimeout * 1000 };
+  return runCommand({ paths, caseNames, ...settings, ...workers, ...output }, io, simulator);
 }
 
 function addExplore(program: Command, { io, library }: Ports, finish: Finish): void {
@@ -162,7 +185,8 @@ function addReplay(program: Command, { io, library }: Ports, finish: Finish): vo
     .option('--case <name>', 'which case of the scenario')
     .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
     .option('--choices <list>', 'the choices of the run, as a report prints them', parseChoices)
-    .addOption(strategyOption(['random', 'timed'], 'none'))
+    .addOption(strategyOption(seededStrategies))
+    .addOption(depthOption())
     .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
     .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
     .option('--full', 'print every event, one line each')
@@ -177,7 +201,8 @@ interface ReplayFlags {
   readonly case?: string;
   readonly seed?: bigint;
   readonly choices?: string;
-  readonly strategy?: 'random' | 'timed';
+  readonly strategy?: SeededStrategy;
+  readonly depth?: number;
   readonly maxEvents?: number;
   readonly digest?: string;
   readonly full?: true;
@@ -188,9 +213,10 @@ interface ReplayFlags {
 
 async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
-  const { case: caseName, seed, choices, strategy, maxEvents, digest, trace, save } = flags;
+  const { case: caseName, seed, choices, strategy, depth, maxEvents, digest, trace, save } = flags;
   const output = { json: flags.json === true, full: flags.full === true, trace, save };
-  return replayCommand({ file, caseName, seed, choices, strategy, maxEvents, digest, ...output }, io, simulator);
+  const how = { seed, choices, strategy, depth, maxEvents, digest };
+  return replayCommand({ file, caseName, ...how, ...output }, io, simulator);
 }
 
 function addList(program: Command, { io, library }: Ports, finish: Finish): void {
@@ -239,9 +265,15 @@ function addSchema(program: Command, { io, library }: Ports, finish: Finish): vo
     .action(() => finish(schema()));
 }
 
-function strategyOption(names: readonly string[], fallback: 'random' | 'none' = 'random'): Option {
-  const option = new Option('--strategy <name>', 'how schedules are made').choices(names);
-  return fallback === 'none' ? option : option.default(fallback);
+function strategyOption(names: readonly string[]): Option {
+  return new Option('--strategy <name>', 'how schedules are made').choices(names);
+}
+
+function depthOption(): Option {
+  return new Option(
+    '--depth <d>',
+    `of --strategy pct: steps whose order makes the bug (default: ${defaultDepth})`,
+  ).argParser(parseDepth);
 }
 
 function examples(commands: readonly string[]): string {

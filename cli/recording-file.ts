@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { RunRecord } from '../scenarios/report.ts';
+import { maxDepth, type SeededStrategy, seededStrategies } from '../scenarios/strategy-names.ts';
 import { decodeRecording } from '../sim/schedulers/replay.ts';
 import { CommandError, fileErrorReason } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -16,7 +17,9 @@ export interface RecordingFile {
   readonly tool: ToolInfo;
   readonly scenario: { readonly name: string; readonly file: string; readonly sha256: string };
   readonly case: string;
-  readonly strategy: 'random' | 'timed';
+  readonly strategy: SeededStrategy;
+  /** Of the strategy `pct`; null of all others. */
+  readonly depth: number | null;
   /** null: the run came from choices alone. */
   readonly seed: string | null;
   readonly choices: string;
@@ -29,7 +32,8 @@ export function recordingText(record: RunRecord, sha256: string, tool: ToolInfo)
     tool: { name: tool.name, version: tool.version },
     scenario: { name: record.scenario, file: record.file, sha256 },
     case: record.case,
-    strategy: record.strategy === 'timed' ? 'timed' : 'random',
+    strategy: seededStrategies.find((each) => each === record.strategy) ?? 'random',
+    depth: record.depth,
     seed: record.seed,
     choices: record.choices,
     digest: record.digest,
@@ -117,7 +121,8 @@ function checkFields(value: Readonly<Record<string, unknown>>, tool: ToolInfo, r
       sha256: take('scenario.sha256', scenario.sha256, /^[0-9a-f]{64}$/),
     },
     case: take('case', value.case, /./s),
-    strategy: take('strategy', value.strategy, /^(?:random|timed)$/) === 'timed' ? 'timed' : 'random',
+    strategy: takeStrategy(value.strategy, refuse),
+    depth: takeDepth(value, refuse),
     seed: value.seed === null ? null : take('seed', value.seed, /^0x[0-9a-f]{1,16}$/),
     choices: take('choices', value.choices, /^[wt]:/),
     digest: take('digest', value.digest, /^[0-9a-f]{16}$/),
@@ -127,6 +132,23 @@ function checkFields(value: Readonly<Record<string, unknown>>, tool: ToolInfo, r
     throw refuse('"choices" are not those of one run; was the file edited?');
   }
   return recording;
+}
+
+function takeStrategy(value: unknown, refuse: Refuse): SeededStrategy {
+  const strategy = seededStrategies.find((each) => each === value);
+  if (strategy === undefined) {
+    throw refuse(`"strategy" is ${shown(value)}; was the file edited?`);
+  }
+  return strategy;
+}
+
+function takeDepth({ strategy, depth }: Readonly<Record<string, unknown>>, refuse: Refuse): number | null {
+  const fits =
+    strategy === 'pct' ? Number.isInteger(depth) && Number(depth) >= 1 && Number(depth) <= maxDepth : depth == null;
+  if (!fits) {
+    throw refuse(`"depth" is ${shown(depth)}; was the file edited?`);
+  }
+  return strategy === 'pct' ? Number(depth) : null;
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { RunRecord } from '../scenarios/report.ts';
-import { violationText } from './case-text.ts';
+import { knobsText, violationText } from './case-text.ts';
 import { commandText, replayCommand } from './command-text.ts';
 import { fullTraceText } from './full-trace.ts';
 import { documentHead } from './json-document.ts';
@@ -41,6 +41,7 @@ export function replayText(run: ReplayedRun, { isFull }: { readonly isFull: bool
   return [
     verdictLine(run),
     ...record.violations.flatMap((violation) => violationText(violation)),
+    ...knobsText(record),
     '',
     ...(picture === '' ? [] : [picture, '']),
     `digest ${record.digest}, ${from.flat().join(', ')}`,
@@ -64,6 +65,8 @@ export function replayJson(run: ReplayedRun, tool: ToolInfo): object {
       seed: record.seed,
       choices: record.choices,
       strategy: record.strategy,
+      depth: record.depth,
+      knobs: { ...record.knobs },
       end: record.end,
       detail: record.detail,
       events: record.events,
@@ -90,12 +93,12 @@ function verdictLine(run: ReplayedRun): string {
 }
 
 function repeatCommand({ record, maxEvents, recordingFile }: ReplayedRun): string {
-  const { file, case: name, seed, strategy, choices } = record;
+  const { file, case: name, seed, strategy, depth, choices } = record;
   if (recordingFile !== undefined) {
     return commandText(['replay', recordingFile]);
   }
   if (seed === null) {
     return commandText(['replay', file, '--case', name, '--choices', choices]);
   }
-  return replayCommand({ file, case: name, seed, strategy, maxEvents });
+  return replayCommand({ file, case: name, seed, strategy, depth, maxEvents });
 }

@@ -45,9 +45,9 @@ export function verdictTable(rows: readonly VerdictRow[], style: Style, lastHead
       const wrapped = [brokenAt('.-', name, widths[1] ?? 0), cases, brokenAt('-', expected, widths[3] ?? 0)];
       table.push([mark === '' ? '' : style(markOf(row.report).colour, mark), ...wrapped, verdict, hits]);
     }
-    if (row.note !== '') {
-      const note = wrapText(printableText(row.note), tableWidth - noteIndent.length);
-      pushText(note.map((line) => `${noteIndent}${line}`).join('\n'));
+    for (const note of row.notes) {
+      const lines = wrapText(printableText(note), tableWidth - noteIndent.length);
+      pushText(lines.map((line) => `${noteIndent}${line}`).join('\n'));
     }
   }
   const text = table.toString().split('\n');

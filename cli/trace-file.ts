@@ -19,7 +19,7 @@ export interface TracedRun {
  * order, times are strings, so that equal runs are equal bytes.
  */
 export function traceText({ record, sha256 }: TracedRun, tool: ToolInfo): string {
-  const { scenario, file, seed, strategy, end, digest, records } = record;
+  const { scenario, file, seed, strategy, depth, knobs, end, digest, records } = record;
   const head = {
     k: 'head',
     format: traceFormat,
@@ -28,6 +28,8 @@ export function traceText({ record, sha256 }: TracedRun, tool: ToolInfo): string
     case: record.case,
     seed,
     strategy,
+    depth,
+    knobs: { ...knobs },
     prng: generatorName,
   };
   const events = records.map((each, i) => eventLine(each, i, record.agents[each.processId]?.process ?? null));

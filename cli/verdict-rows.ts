@@ -11,8 +11,8 @@ export interface VerdictRow {
   readonly cases: number;
   /** Each expected rule, or `holds`, with the runs it was broken in. */
   readonly expected: readonly { readonly rule: string; readonly hits: string }[];
-  /** Why a case is not as expected; or else the options of `replay` for the first run that broke a rule. */
-  readonly note: string;
+  /** Why a case is not as expected, or else the options of `replay` for the first run that broke a rule; what PCT promises. */
+  readonly notes: readonly string[];
 }
 
 export interface RowOptions {
@@ -43,7 +43,10 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]], { isSeparate, maxE
     name: group.length === 1 ? report.case : scenarioCase.base,
     cases: reports.length,
     expected: expectedHits(reports, report),
-    note: report.asExpected && !isSeparate ? firstRun(reports, maxEvents) : report.reason,
+    notes: [
+      report.asExpected && !isSeparate ? firstRun(reports, maxEvents) : report.reason,
+      guaranteeText(reports),
+    ].filter((note) => note !== ''),
   };
 }
 
@@ -64,11 +67,23 @@ function firstRun(reports: readonly CaseReport[], maxEvents: number | undefined)
   for (const report of reports) {
     const violation = report.expect.map((rule) => violationOf(report, rule)).find((each) => each !== undefined);
     if (violation !== undefined) {
-      const { file, case: name, strategy } = report;
-      return `first: ${replayOptions({ file, case: name, seed: violation.first.seed, strategy, maxEvents })}`;
+      const { file, case: name, strategy, guarantee } = report;
+      const address = { file, case: name, seed: violation.first.seed, strategy, depth: guarantee?.depth ?? null };
+      return `first: ${replayOptions({ ...address, maxEvents })}`;
     }
   }
   return '';
+}
+
+/** What PCT promises of each case of a row: the least of it. */
+function guaranteeText(reports: readonly CaseReport[]): string {
+  const [least] = reports.flatMap(({ guarantee }) => guarantee ?? []).toSorted((a, b) => a.probability - b.probability);
+  if (least === undefined) {
+    return '';
+  }
+  const { depth, processes, choicePoints, probability } = least;
+  const runs = Math.round(1 / probability);
+  return `each bug of depth ${depth}: found by at least 1 run in ${runs} (n = ${processes}, k = ${choicePoints})`;
 }
 
 function violationOf({ violations }: CaseReport, rule: string): ViolationReport | undefined {

@@ -56,14 +56,16 @@ export function summaryText(
   summary: Summary,
   {
     runs,
+    lost,
     problems,
     isInterrupted,
-  }: { readonly runs: number; readonly problems: number; readonly isInterrupted: boolean },
+  }: { readonly runs: number; readonly lost: number; readonly problems: number; readonly isInterrupted: boolean },
 ): string {
   const parts = [
     `${summary.asExpected} as expected`,
     ...(summary.unexpected > 0 ? [`${summary.unexpected} not as expected`] : []),
     ...(summary.inconclusive > 0 ? [`${summary.inconclusive} inconclusive`] : []),
+    ...(lost > 0 ? [`${counted(lost, 'run')} lost`] : []),
     ...(problems > 0 ? [`${counted(problems, 'error')} in scenario files`] : []),
     ...(isInterrupted ? ['interrupted'] : []),
   ];

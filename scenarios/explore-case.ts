@@ -1,13 +1,13 @@
 import { FollowScheduler, type Schedule } from '../sim/exploration/schedule.ts';
 import { Search, type SearchProgress } from '../sim/exploration/search.ts';
 import { collisionBound } from '../sim/exploration/state-table.ts';
-import type { Scheduler } from '../sim/scheduler.ts';
 import type { Violation } from '../sim/violation.ts';
-import type { AssembledWorld } from './assemble.ts';
+import { assembleWorld, CaseWorlds } from './case-worlds.ts';
 import { type Found, type Judged, judgeExploration } from './judge-exploration.ts';
 import type { ScenarioCase } from './load-scenario.ts';
-import type { CaseReport, ExplorationReport, RunRecord, ViolationReport } from './report.ts';
-import { assembleCase, recordRun, seededScheduler } from './run-case.ts';
+import type { CaseReport, ExplorationReport, ViolationReport } from './report.ts';
+import { hexSeed, recordRun } from './run-case.ts';
+import { makeScheduler, setSeed } from './strategies.ts';
 
 export interface ExploreOptions {
   /** Only orders in which a task that could go on is left at most this often; undefined: all orders. */
@@ -60,8 +60,10 @@ export async function exploreCaseInSlices(scenarioCase: ScenarioCase, options: E
   return exploration.report();
 }
 
-/** One search of several: what it leaves out, and how far it may go. */
+/** One search of several: of which world, what it leaves out, and how far it may go. */
 interface Pass {
+  /** Which of the case's worlds: one for each combination of its `free` values. */
+  readonly world: number;
   readonly maxPreemptions: number | undefined;
   readonly keepsWindows: boolean;
   readonly maxSteps: number;
@@ -77,25 +79,25 @@ interface Pass {
 class CaseExploration {
   readonly #case: ScenarioCase;
   readonly #options: ExploreOptions;
-  readonly #world: AssembledWorld;
-  /** A second machine, for ordinary runs while the first is in the middle of a search. */
-  readonly #witness: AssembledWorld;
+  /** Machines of their own, for ordinary runs while another one is in the middle of a search. */
+  readonly #witness: CaseWorlds;
   readonly #found = new Map<string, Found>();
   readonly #passes: Pass[];
   #pass: Pass | undefined;
   #search: Search | undefined;
   #stopped = '';
-  /** Of the decisive search. */
-  #progress: SearchProgress | undefined;
-  #isComplete = false;
-  #windowsDecided = false;
+  /** Of the decisive searches, together. */
+  #progress: SearchProgress = noProgress;
+  #isComplete = true;
+  /** Searches that keep the windows and have to come to their end for what is open to be decided; undefined: none. */
+  #undecidedWindows: number | undefined;
+  #seedsTried = 0;
 
   constructor(scenarioCase: ScenarioCase, options: ExploreOptions) {
     this.#case = scenarioCase;
     this.#options = options;
-    this.#world = assembleCase(scenarioCase, options.maxEvents);
-    this.#witness = assembleCase(scenarioCase, options.maxEvents);
-    this.#passes = passesFor(options.maxPreemptions);
+    this.#witness = new CaseWorlds(scenarioCase, options.maxEvents);
+    this.#passes = scenarioCase.worlds.flatMap((_, world) => passesFor(world, options.maxPreemptions));
   }
 
   /** True while there is more to do. */
@@ -105,12 +107,14 @@ class CaseExploration {
     }
     const search = this.#search as Search;
     const pass = this.#pass as Pass;
-    const { maxExecutions } = this.#options;
-    const goesOn = search.advance(stepsPerSlice, pass.isDecisive ? maxExecutions : undefined);
-    const progress = search.progress;
-    this.#options.onProgress?.(progress);
-    this.#stopped ||= this.#options.shouldStop?.() ?? '';
-    const limit = pass.isDecisive ? this.#limitReached(progress) : '';
+    const { maxExecutions, onProgress, shouldStop } = this.#options;
+    const before = this.#progress.executions;
+    const left = maxExecutions === undefined ? undefined : Math.max(0, maxExecutions - before);
+    const goesOn = search.advance(stepsPerSlice, pass.isDecisive ? left : undefined);
+    const { progress } = search;
+    onProgress?.(progress);
+    this.#stopped ||= shouldStop?.() ?? '';
+    const limit = pass.isDecisive && goesOn ? this.#limitReached(progress, before) : '';
     if (!goesOn || progress.transitions >= pass.maxSteps || this.#stopped !== '' || limit !== '') {
       this.#endPass(pass, { progress, isThrough: !goesOn, limit });
     }
@@ -122,7 +126,7 @@ class CaseExploration {
     const notReached = this.#notReached();
     const judged = this.#judge(notReached);
     const { scenario, name, file, line, expect } = this.#case;
-    const progress = this.#progress;
+    const { executions, transitions, states } = this.#progress;
     return {
       scenario,
       case: name,
@@ -133,13 +137,15 @@ class CaseExploration {
       asExpected: judged.asExpected,
       complete: judged.isComplete,
       strategy: 'exhaustive',
-      runs: progress?.executions ?? 0,
-      events: progress?.transitions ?? 0,
-      states: progress?.states ?? 0,
+      runs: executions,
+      events: transitions,
+      states,
       violations: this.#violations(judged.rules),
       notReached,
       reason: judged.reason,
       exploration: this.#explorationReport(judged),
+      lost: [],
+      guarantee: null,
     };
   }
 
@@ -149,8 +155,9 @@ class CaseExploration {
       return false;
     }
     this.#pass = pass;
-    const { reduces = true, isExact = false } = this.#options;
-    this.#search = new Search(this.#world.system.kernel, {
+    const { reduces = true, isExact = false, maxEvents } = this.#options;
+    const { system } = assembleWorld(this.#case, pass.world, maxEvents);
+    this.#search = new Search(system.kernel, {
       reduces,
       isExact: isExact && pass.isDecisive,
       keepsWindows: pass.keepsWindows,
@@ -170,27 +177,34 @@ class CaseExploration {
     // A search that had no order to leave out is as good as one without a bound.
     const isWhole = isThrough && progress.cutShort === '' && !progress.isBounded;
     if (pass.keepsWindows) {
-      this.#windowsDecided = isWhole;
-      return;
+      this.#undecidedWindows = (this.#undecidedWindows ?? 0) - (isWhole ? 1 : 0);
+    } else if (pass.isDecisive) {
+      this.#progress = together(this.#progress, progress);
+      this.#isComplete &&= isWhole;
     }
-    if (pass.isDecisive) {
-      this.#progress = progress;
-      this.#isComplete = isWhole;
-      if (isThrough && this.#stopped === '' && this.#undecided().length > 0) {
-        this.#passes.push({ ...pass, keepsWindows: true, maxSteps: stepsWithWindows, isDecisive: false });
-      }
+    if (this.#passes.length === 0 && this.#stopped === '' && this.#undecidedWindows === undefined) {
+      this.#passes.push(...this.#passesWithWindows());
+      this.#undecidedWindows = this.#passes.length;
     }
   }
 
-  /** Rules broken in some order, but in none that the windows are known to allow. */
-  #undecided(): readonly string[] {
+  /** For rules broken in some order, but in none that the windows are known to allow: the worlds they are broken in. */
+  #passesWithWindows(): readonly Pass[] {
     this.#seekByChance();
-    return [...this.#found].filter(([, { record }]) => record === undefined).map(([rule]) => rule);
+    const open = [...this.#found.values()].filter(({ record }) => record === undefined);
+    const worlds = new Set(open.flatMap((found) => [...found.worlds]));
+    return [...worlds].map((world) => ({
+      world,
+      maxPreemptions: this.#options.maxPreemptions,
+      keepsWindows: true,
+      maxSteps: stepsWithWindows,
+      isDecisive: false,
+    }));
   }
 
-  #limitReached({ executions, states }: SearchProgress): string {
+  #limitReached({ executions, states }: SearchProgress, before: number): string {
     const { maxExecutions } = this.#options;
-    if (maxExecutions !== undefined && executions >= maxExecutions) {
+    if (maxExecutions !== undefined && before + executions >= maxExecutions) {
       return `--max-executions ${maxExecutions} reached`;
     }
     return states >= maxStates ? `memory for ${maxStates} states used up` : '';
@@ -199,32 +213,41 @@ class CaseExploration {
   #note(violation: Violation, { pass, scheduleOf }: { pass: Pass; scheduleOf: () => Schedule }): void {
     let found = this.#found.get(violation.rule);
     if (found === undefined) {
-      found = { violation, count: 0, tries: 0, record: undefined, seed: '' };
+      found = { violation, count: 0, tries: 0, worlds: new Set(), record: undefined, seed: '' };
       this.#found.set(violation.rule, found);
     }
+    found.worlds.add(pass.world);
     found.count += pass.isDecisive ? 1 : 0;
     if (found.record === undefined && found.tries < maxTries) {
       found.tries += 1;
-      const follow = new FollowScheduler(scheduleOf());
-      const { violations } = this.#witness.system.kernel.run(follow);
-      if (follow.isPossible && violations.some(({ rule }) => rule === violation.rule)) {
+      const scheduler = new FollowScheduler(this.#inWorld(pass.world, scheduleOf()));
+      const { violations } = this.#witness.run(scheduler, undefined).outcome;
+      if (scheduler.isPossible && violations.some(({ rule }) => rule === violation.rule)) {
         found.violation = violation;
-        found.record = this.#record(follow);
+        found.record = recordRun(this.#case, this.#witness, { scheduler, seeded: undefined });
       }
     }
   }
 
+  /** Which world comes first among a run's answers, where there are several. */
+  #inWorld(world: number, { start, steps }: Schedule): Schedule {
+    return { start: this.#case.worlds.length > 1 ? [world, ...start] : start, steps };
+  }
+
   /** Looks for what no followed schedule has shown, with seeds, as `run` does: a slow way into narrow windows. */
   #seekByChance(): void {
-    const missing = (): readonly Found[] => [...this.#found.values()].filter(({ record }) => record === undefined);
-    for (let seed = 0n; seed < witnessRuns && missing().length > 0; seed += 1n) {
-      const { violations } = this.#witness.system.kernel.run(seededScheduler('random', seed));
-      for (const violation of violations) {
+    const scheduler = makeScheduler('portfolio');
+    const isOpen = (): boolean => [...this.#found.values()].some(({ record }) => record === undefined);
+    for (; this.#seedsTried < witnessRuns && isOpen(); this.#seedsTried += 1) {
+      const seed = BigInt(this.#seedsTried);
+      setSeed(scheduler, seed);
+      for (const violation of this.#witness.run(scheduler, scheduler).outcome.violations) {
         const found = this.#found.get(violation.rule);
         if (found !== undefined && found.record === undefined) {
           found.violation = violation;
-          found.record = this.#record(seededScheduler('random', seed));
-          found.seed = `0x${seed.toString(16)}`;
+          setSeed(scheduler, seed);
+          found.record = recordRun(this.#case, this.#witness, { scheduler, seeded: scheduler });
+          found.seed = hexSeed(seed);
         }
       }
     }
@@ -232,15 +255,16 @@ class CaseExploration {
 
   /** A state counts as reached only in a run that the windows allow. */
   #notReached(): readonly string[] {
-    const missing = (): readonly string[] => this.#case.reach.filter((mark) => !this.#witness.reached.has(mark));
-    for (let seed = 0n; seed < this.#case.defaultRuns && missing().length > 0; seed += 1n) {
-      this.#witness.system.kernel.run(seededScheduler('random', seed));
+    const scheduler = makeScheduler('portfolio');
+    const missing = (): readonly string[] => {
+      const reached = this.#witness.reached();
+      return this.#case.reach.filter((mark) => !reached.includes(mark));
+    };
+    for (let seed = 0; seed < this.#case.defaultRuns && missing().length > 0; seed += 1) {
+      setSeed(scheduler, BigInt(seed));
+      this.#witness.run(scheduler, scheduler);
     }
     return missing();
-  }
-
-  #record(scheduler: Scheduler): RunRecord {
-    return recordRun(this.#case, this.#witness, scheduler, 'random');
   }
 
   #judge(notReached: readonly string[]): Judged {
@@ -248,8 +272,8 @@ class CaseExploration {
       expect: this.#case.expect,
       found: this.#found,
       notReached,
-      isComplete: this.#isComplete,
-      windowsDecided: this.#windowsDecided,
+      isComplete: this.#isComplete && this.#stopped === '',
+      windowsDecided: this.#undecidedWindows === 0,
       stopped: this.#stopped,
       progress: this.#progress,
       maxPreemptions: this.#options.maxPreemptions,
@@ -262,14 +286,14 @@ class CaseExploration {
       if (record === undefined) {
         return [];
       }
-      const { choices, events, digest } = record;
-      return [{ ...violation, count, first: { seed, run: 0, choices, events, digest } }];
+      const { choices, events, digest, knobs } = record;
+      return [{ ...violation, count, first: { seed, run: 0, choices, events, digest, knobs } }];
     });
   }
 
   #explorationReport({ isBounded }: Judged): ExplorationReport {
     const { reduces = true, isExact = false, maxPreemptions = null } = this.#options;
-    const { executions = 0, states = 0, transitions = 0, deepest = 0, tableBytes = 0 } = this.#progress ?? {};
+    const { executions, states, transitions, deepest, tableBytes, fractionDone } = this.#progress;
     return {
       executions,
       states,
@@ -280,16 +304,43 @@ class CaseExploration {
       reduction: reduces,
       exact: isExact,
       preemptions: isBounded ? maxPreemptions : null,
-      fraction: this.#progress?.fractionDone ?? 0,
+      fraction: fractionDone,
     };
   }
 }
 
-function passesFor(maxPreemptions: number | undefined): Pass[] {
+const noProgress: SearchProgress = {
+  executions: 0,
+  states: 0,
+  transitions: 0,
+  deepest: 0,
+  tableBytes: 0,
+  collisions: 0,
+  isBounded: false,
+  cutShort: '',
+  fractionDone: 0,
+};
+
+/** Searches of several worlds: what they did adds up; memory is that of the largest. */
+function together(a: SearchProgress, b: SearchProgress): SearchProgress {
+  return {
+    executions: a.executions + b.executions,
+    states: a.states + b.states,
+    transitions: a.transitions + b.transitions,
+    deepest: Math.max(a.deepest, b.deepest),
+    tableBytes: Math.max(a.tableBytes, b.tableBytes),
+    collisions: a.collisions + b.collisions,
+    isBounded: a.isBounded || b.isBounded,
+    cutShort: a.cutShort === '' ? b.cutShort : a.cutShort,
+    fractionDone: b.fractionDone,
+  };
+}
+
+function passesFor(world: number, maxPreemptions: number | undefined): readonly Pass[] {
   const most = maxPreemptions ?? Number.POSITIVE_INFINITY;
+  const pass = { world, keepsWindows: false };
   const first = firstBounds
     .filter((bound) => bound < most)
-    .map((bound) => ({ maxPreemptions: bound, keepsWindows: false, maxSteps: stepsPerPass, isDecisive: false }));
-  const last = { maxPreemptions, keepsWindows: false, maxSteps: Number.POSITIVE_INFINITY, isDecisive: true };
-  return [...first, last];
+    .map((bound) => ({ ...pass, maxPreemptions: bound, maxSteps: stepsPerPass, isDecisive: false }));
+  return [...first, { ...pass, maxPreemptions, maxSteps: Number.POSITIVE_INFINITY, isDecisive: true }];
 }

@@ -9,6 +9,8 @@ export interface Found {
   count: number;
   /** Schedules of it that were tried under the window rule. */
   tries: number;
+  /** Worlds of the case in which it was broken. */
+  readonly worlds: Set<number>;
   /** A run under the window rule that breaks it; undefined: none is known. */
   record: RunRecord | undefined;
   /** Seed of that run, if chance has found it; or ''. */
@@ -25,8 +27,7 @@ export interface ExplorationFacts {
   readonly windowsDecided: boolean;
   /** Why the search was ended, or ''. */
   readonly stopped: string;
-  /** Undefined: it did not come so far. */
-  readonly progress: SearchProgress | undefined;
+  readonly progress: SearchProgress;
   readonly maxPreemptions: number | undefined;
 }
 
@@ -47,7 +48,7 @@ export function judgeExploration(facts: ExplorationFacts): Judged {
   const rules = [...found].filter(([, { record }]) => record !== undefined).map(([rule]) => rule);
   const undecided = facts.windowsDecided ? [] : [...found.keys()].filter((rule) => !rules.includes(rule));
   const isComplete = facts.isComplete && undecided.length === 0;
-  const isBounded = !isComplete && maxPreemptions !== undefined && facts.stopped === '' && progress?.cutShort === '';
+  const isBounded = !isComplete && maxPreemptions !== undefined && facts.stopped === '' && progress.cutShort === '';
   const unexpected = rules.filter((rule) => !expect.includes(rule));
   const missing = expect.filter((rule) => !rules.includes(rule));
   const judged = (verdict: Verdict, reason: string): Judged => {
@@ -77,13 +78,13 @@ function openQuestion({ stopped, progress }: ExplorationFacts, undecided: readon
   if (undecided.length > 0) {
     return `${undecided.join(', ')} is broken in orders that the windows do not allow, as far as tried; whether in others is open`;
   }
-  if (progress !== undefined && progress.cutShort !== '') {
+  if (progress.cutShort !== '') {
     return progress.cutShort;
   }
   if (stopped === '') {
     return '';
   }
-  if (progress === undefined) {
+  if (progress.transitions === 0) {
     return `${stopped} before the search of all orders began`;
   }
   const { executions, states, fractionDone } = progress;

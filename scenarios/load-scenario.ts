@@ -3,19 +3,22 @@ import { readFileSync, statSync } from 'node:fs';
 import { checkReferences, reachNames, ruleNames } from './format/check-references.ts';
 import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
 import {
+  type CaseToExpand,
   caseKeys,
   combinationCount,
   type ExpandedCase,
   expandCase,
+  freeVariables,
   type SearchKind,
   variableNames,
 } from './format/expand-cases.ts';
 import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
 import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
-import { findVariables, substitute, substitutedSize } from './format/substitute.ts';
+import { findVariables, substitute, substitutedSize, type Variables } from './format/substitute.ts';
 import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
 import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
+import type { Knobs } from './report.ts';
 
 /** One case of a scenario, ready to run: matrix and variables are resolved. */
 export interface ScenarioCase {
@@ -37,7 +40,15 @@ export interface ScenarioCase {
   readonly search: SearchKind;
   /** Runs when the user asks for no number. */
   readonly defaultRuns: number;
-  /** What a run is built from. */
+  /** What a run is built from: the first of {@link worlds}. */
+  readonly world: World;
+  /** One for each combination of `free` values, of which each run draws one: the last variable changes fastest. */
+  readonly worlds: readonly CaseWorld[];
+}
+
+interface CaseWorld {
+  /** The `free` values, as the file writes them. */
+  readonly knobs: Knobs;
   readonly world: World;
 }
 
@@ -56,6 +67,8 @@ const frameKeys = Object.keys(frameSchema.shape);
 const worldKeys = Object.keys(worldSchema.shape);
 const maxFileBytes = 1 << 20;
 const maxCases = 10_000;
+/** Each world that is drawn stays in memory, and is calibrated before its first run. */
+const maxWorlds = 64;
 /** Values in all cases together, with variables filled in: about a second's work. */
 const maxValues = 250_000;
 
@@ -174,7 +187,11 @@ class Loader {
     const { definition } = frame;
     this.#checkCaseKeys(node);
     const matrix = (entryOf(node, 'matrix') ?? entryOf(root, 'matrix'))?.value;
+    const free = (entryOf(node, 'free') ?? entryOf(root, 'free'))?.value;
     const defaults = entryOf(root, 'variables')?.value;
+    if (!this.#checkFree({ node, matrix, free }, entry)) {
+      return [];
+    }
     this.#caseCount += combinationCount({ node, matrix });
     if (this.#caseCount > maxCases) {
       this.#report(entry.keyNode, `the file comes to ${this.#caseCount} cases here; the limit is ${maxCases}`);
@@ -182,15 +199,20 @@ class Loader {
     }
     const search = definition.search ?? frame.search;
     const known = variableNames({ node, matrix, defaults });
-    this.#checkConditions(node, { expect: definition.expect, search: definition.search }, known);
-    this.#checkConditions(root, { search: frame.search }, known);
-    const expanded = expandCase({ name: entry.key, definition, search, node, matrix, defaults });
+    const drawn = freeVariables({ node, free }).map(({ key }) => key);
+    this.#checkConditions(node, { expect: definition.expect, search: definition.search }, { known, drawn });
+    this.#checkConditions(root, { search: frame.search }, { known, drawn });
+    const expanded = expandCase({ name: entry.key, definition, search, node, matrix, free, defaults });
     this.#checkCaseNames(expanded, entry);
     const reach = definition.reach ?? frame.reach;
     this.#checkNames('reach', reach, reachNames, entryOf(node, 'reach') ?? entryOf(root, 'reach') ?? entry);
     return expanded.flatMap((one) => {
-      const world = this.#loadWorld(one, entry);
-      if (world === undefined) {
+      const worlds = one.worlds.flatMap(({ knobs, variables }) => {
+        const world = this.#loadWorld(variables, entry);
+        return world === undefined ? [] : [{ knobs, world }];
+      });
+      const [first] = worlds;
+      if (first === undefined) {
         return [];
       }
       const expect = this.#checkExpectation(one, entryOf(node, 'expect') ?? entry);
@@ -206,7 +228,8 @@ class Loader {
           reach,
           search: this.#checkSearch(one, entryOf(node, 'search') ?? entryOf(root, 'search') ?? entry),
           defaultRuns: definition.runs ?? defaultRuns,
-          world,
+          world: first.world,
+          worlds,
         },
       ];
     });
@@ -224,12 +247,21 @@ class Loader {
   }
 
   /** A condition on a variable that is not there would never hold. */
-  #checkConditions(node: YamlMap, lists: Partial<Pick<Case, 'expect' | 'search'>>, known: readonly string[]): void {
+  #checkConditions(
+    node: YamlMap,
+    lists: Partial<Pick<Case, 'expect' | 'search'>>,
+    { known, drawn }: { readonly known: readonly string[]; readonly drawn: readonly string[] },
+  ): void {
     for (const [key, list] of Object.entries(lists)) {
       for (const [i, option] of (Array.isArray(list) ? list : []).entries()) {
         const when = typeof option === 'string' ? {} : (option.when ?? {});
         for (const name of Object.keys(when).filter((each) => !known.includes(each))) {
-          const { message, hint } = unknownName('variable', name, known);
+          const { message, hint } = drawn.includes(name)
+            ? {
+                message: `each run draws its own "${name}"`,
+                hint: 'expect and reach are judged over all runs of a case',
+              }
+            : unknownName('variable', name, known);
           this.#report(positionOf(node, [key, i, 'when', name], 'key'), message, hint);
         }
       }
@@ -240,9 +272,10 @@ class Loader {
   #checkCaseKeys(node: YamlMap): void {
     const used = this.#used;
     const { root } = this.#document;
-    const matrices = [entryOf(node, 'matrix'), entryOf(root, 'matrix'), entryOf(root, 'variables')].map(
-      (found) => found?.value,
-    );
+    const matrices = [node, root]
+      .flatMap((map) => [entryOf(map, 'matrix'), entryOf(map, 'free')])
+      .concat(entryOf(root, 'variables'))
+      .map((found) => found?.value);
     const known = [...caseKeys, ...used];
     for (const map of [node, ...matrices]) {
       for (const { key, keyNode } of map?.kind === 'map' ? map.entries : []) {
@@ -255,7 +288,27 @@ class Loader {
     }
   }
 
-  #loadWorld({ variables }: ExpandedCase, entry: YamlEntry): World | undefined {
+  /** Whether the combinations that a run draws from are few enough to go on. */
+  #checkFree({ node, matrix, free }: Pick<CaseToExpand, 'node' | 'matrix' | 'free'>, { keyNode }: YamlEntry): boolean {
+    const inMatrix = freeVariables({ node, free: matrix }).map(({ key }) => key);
+    const drawn = freeVariables({ node, free });
+    for (const each of drawn) {
+      if (inMatrix.includes(each.key)) {
+        this.#report(
+          each.keyNode,
+          `"${each.key}" is in the matrix and free`,
+          'a matrix makes cases, a run draws: keep one',
+        );
+      }
+    }
+    const count = combinationCount({ node, matrix: free });
+    if (count > maxWorlds) {
+      this.#report(keyNode, `a run draws one of ${count} combinations; the limit is ${maxWorlds}`);
+    }
+    return count <= maxWorlds;
+  }
+
+  #loadWorld(variables: Variables, entry: YamlEntry): World | undefined {
     const before = this.#diagnostics.length;
     this.#valueCount += substitutedSize(this.#worldNode, variables);
     if (this.#valueCount > maxValues) {

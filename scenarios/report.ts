@@ -5,7 +5,7 @@ import type { Violation } from '../sim/violation.ts';
 
 /**
  * `held`: no violation in the schedules tried; `proved`: every schedule explored; `violated`; `inconclusive`: a limit
- * was reached, something is not modelled, or a state of `reach` was never reached.
+ * was reached, something is not modelled, a run was lost, or a state of `reach` was never reached.
  */
 export type Verdict = 'held' | 'proved' | 'violated' | 'inconclusive';
 
@@ -21,6 +21,21 @@ export interface FirstViolation {
   readonly events: number;
   /** Digest of the run's trace: 16 hexadecimal digits. */
   readonly digest: string;
+  /** What the run drew of each `free` variable, as the file writes it. */
+  readonly knobs: Knobs;
+}
+
+/** Values of the `free` variables of one run, by name. */
+export type Knobs = Readonly<Record<string, string>>;
+
+/** What PCT promises: one run finds a bug of this depth at least with this probability. */
+export interface Guarantee {
+  readonly depth: number;
+  /** n: processes that take a step at all. */
+  readonly processes: number;
+  /** k: `process` choice points of a run. */
+  readonly choicePoints: number;
+  readonly probability: number;
 }
 
 export interface ViolationReport {
@@ -31,6 +46,16 @@ export interface ViolationReport {
   /** Runs in which the rule was broken. */
   readonly count: number;
   readonly first: FirstViolation;
+}
+
+/** A run whose worker process ended before the run did; what it would have come to is unknown. */
+export interface LostRun {
+  /** Number of the run in its campaign, from 0. */
+  readonly run: number;
+  /** Hexadecimal with 0x. */
+  readonly seed: string;
+  /** How the worker ended, in one sentence. */
+  readonly reason: string;
 }
 
 /** One case, as `--json` prints it: these names are an interface, add to them, do not rename them. */
@@ -46,12 +71,17 @@ export interface CaseReport {
   /** Whether every schedule was explored. */
   readonly complete: boolean;
   readonly strategy: string;
+  /** Runs that ended; lost ones are not among them. */
   readonly runs: number;
   readonly events: number;
   readonly states: number | null;
   readonly violations: readonly ViolationReport[];
   /** Names of `reach` that no run reached. */
   readonly notReached: readonly string[];
+  /** By run; `--json` lists those of all cases together. */
+  readonly lost: readonly LostRun[];
+  /** Of the strategy `pct`; null of all others. */
+  readonly guarantee: Guarantee | null;
   /** Why the case is inconclusive or not as expected, in one sentence; empty when there is nothing to say. */
   readonly reason: string;
   /** What a search did; null for sampled cases. */
@@ -84,6 +114,10 @@ export interface RunRecord {
   readonly case: string;
   readonly file: string;
   readonly strategy: string;
+  /** Of the strategy `pct`; null of all others. */
+  readonly depth: number | null;
+  /** What the run drew of each `free` variable, as the file writes it. */
+  readonly knobs: Knobs;
   /** Hexadecimal with 0x; null when the run came from recorded choices alone. */
   readonly seed: string | null;
   readonly choices: string;

@@ -9,6 +9,19 @@ export interface Seed {
   readonly high: number;
 }
 
+/** Keys by name: a portfolio has the same streams several times, and each case of a campaign has its own. */
+const keys = new Map<string, Int32Array>();
+
+function keyOf(name: string): Int32Array {
+  let key = keys.get(name);
+  if (key === undefined) {
+    const source = seedrandom.alea(`tornread/1/${name}`);
+    key = Int32Array.from({ length: 3 }, () => source.int32());
+    keys.set(name, key);
+  }
+  return key;
+}
+
 /**
  * One named stream of chance. The name's key comes from seedrandom once per process; each run re-seeds four words from
  * (key, seed), because constructing a seedrandom generator a run would cost as much as the run itself.
@@ -21,8 +34,7 @@ export class RandomStream {
   #counter = 0;
 
   constructor(name: string) {
-    const source = seedrandom.alea(`tornread/1/${name}`);
-    this.#key = Int32Array.from({ length: 3 }, () => source.int32());
+    this.#key = keyOf(name);
   }
 
   reseed(seed: Seed): void {

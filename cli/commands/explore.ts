@@ -89,7 +89,8 @@ async function searchOne({ scenarioCase }: SelectedCase, { options, io, simulato
   const interrupted = (): boolean => io.interruption.signal !== undefined;
   if (scenarioCase.search === 'sampled' && !options.all) {
     return simulator.runCaseInSlices(scenarioCase, {
-      strategy: 'random',
+      strategy: 'portfolio',
+      depth: undefined,
       runs: scenarioCase.defaultRuns,
       firstSeed: 0n,
       maxEvents: options.maxEvents,
@@ -169,7 +170,7 @@ function caseTexts(exploration: Exploration): readonly string[] {
 
 /** What repeats a run that a search found. */
 function settingsOf({ maxEvents }: ExploreCommandOptions): CampaignSettings {
-  return { strategy: 'random', runs: undefined, firstSeed: 0n, maxEvents };
+  return { strategy: 'portfolio', depth: undefined, runs: undefined, firstSeed: 0n, maxEvents };
 }
 
 function summaryLine({ results, problems, io }: Exploration): string {

@@ -1,7 +1,9 @@
 import type { LoadedScenario, ScenarioCase } from '../../scenarios/load-scenario.ts';
 import type { RunRecord } from '../../scenarios/report.ts';
 import type { ReplayOptions } from '../../scenarios/run-case.ts';
+import type { SeededStrategy } from '../../scenarios/strategy-names.ts';
 import { ReplayDivergedError } from '../../sim/schedulers/replay.ts';
+import { assertDepthFits } from '../arguments.ts';
 import { CommandError } from '../command-error.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { CliIo } from '../io.ts';
@@ -22,7 +24,8 @@ export interface ReplayCommandOptions {
   readonly caseName: string | undefined;
   readonly seed: bigint | undefined;
   readonly choices: string | undefined;
-  readonly strategy: 'random' | 'timed' | undefined;
+  readonly strategy: SeededStrategy | undefined;
+  readonly depth: number | undefined;
   readonly maxEvents: number | undefined;
   /** The digest the run has to have. */
   readonly digest: string | undefined;
@@ -66,20 +69,21 @@ export async function replayCommand(options: ReplayCommandOptions, io: CliIo, si
 }
 
 function checkOptions(options: ReplayCommandOptions): void {
-  const { file, caseName, seed, choices, strategy, maxEvents, trace, save } = options;
+  const { file, caseName, seed, choices, strategy, depth, maxEvents, trace, save } = options;
   const isRecording = file.endsWith(recordingEnding);
-  const given = [caseName, seed, choices, strategy, maxEvents].some((value) => value !== undefined);
+  const given = [caseName, seed, choices, strategy, depth, maxEvents].some((value) => value !== undefined);
   if (isRecording && given) {
     throw usage(
-      'a recording says itself which case and which schedule to run; give no --case, --seed, --choices, --strategy or --max-events',
+      'a recording says itself which case and which schedule to run; give no --case, --seed, --choices, --strategy, --depth or --max-events',
     );
   }
   if (!isRecording && (seed === undefined) === (choices === undefined)) {
     throw usage('say which run to replay: either --seed or --choices');
   }
-  if (choices !== undefined && (strategy !== undefined || maxEvents !== undefined)) {
-    throw usage('--choices leave no choice for --strategy or --max-events');
+  if (choices !== undefined && (strategy !== undefined || depth !== undefined || maxEvents !== undefined)) {
+    throw usage('--choices leave no choice for --strategy, --depth or --max-events');
   }
+  assertDepthFits(strategy, depth);
   if (save !== undefined && maxEvents !== undefined) {
     throw usage('a recording does not say --max-events; set the limit in the scenario instead');
   }
@@ -89,13 +93,13 @@ function checkOptions(options: ReplayCommandOptions): void {
 }
 
 function replayScenario(options: ReplayCommandOptions, simulator: Simulator): ReplayedRun {
-  const { file, seed, choices, strategy = 'random', maxEvents } = options;
+  const { file, seed, choices, strategy = 'portfolio', depth, maxEvents } = options;
   const scenario = loadOneScenario(file, simulator);
   const scenarioCase = chooseCase(scenario, options.caseName);
   const how: ReplayOptions =
     seed === undefined
       ? { choices: choices ?? '' }
-      : { strategy, seed, ...(maxEvents === undefined ? {} : { maxEvents }) };
+      : { strategy, depth, seed, ...(maxEvents === undefined ? {} : { maxEvents }) };
   const record = replay(scenarioCase, how, { simulator, what: file });
   return { scenario, scenarioCase, record, maxEvents, recordingFile: undefined };
 }
@@ -119,17 +123,23 @@ function replayRecording({ file }: ReplayCommandOptions, simulator: Simulator): 
       `the digest of the run is ${record.digest}, the recording's ${recording.digest}; was the file edited?`,
     );
   }
-  const { seed, strategy } = recording;
+  const { seed, strategy, depth } = recording;
   if (seed !== null) {
     // The printed command goes by the seed, so an edited one must not pass.
-    const bySeed = simulator.replayCase(scenarioCase, { strategy, seed: BigInt(seed) });
+    const bySeed = simulator.replayCase(scenarioCase, { strategy, depth: depth ?? undefined, seed: BigInt(seed) });
     if (bySeed.digest !== recording.digest) {
       throw refuse(
         `seed ${seed} gives digest ${bySeed.digest}, the recording's is ${recording.digest}; was the file edited?`,
       );
     }
   }
-  return { scenario, scenarioCase, record: { ...record, seed, strategy }, maxEvents: undefined, recordingFile: file };
+  return {
+    scenario,
+    scenarioCase,
+    record: { ...record, seed, strategy, depth },
+    maxEvents: undefined,
+    recordingFile: file,
+  };
 }
 
 function replay(

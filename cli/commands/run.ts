@@ -1,6 +1,7 @@
 import type { ViolationReport } from '../../scenarios/report.ts';
+import { assertDepthFits } from '../arguments.ts';
 import { type CampaignSettings, type CaseResult, recordFirst, runCampaign, runCountOf } from '../campaign.ts';
-import { caseLine, caseText } from '../case-text.ts';
+import { caseLine, caseText, lostText } from '../case-text.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { InputProblem } from '../find-scenarios.ts';
 import type { CliIo } from '../io.ts';
@@ -12,10 +13,11 @@ import { noProgress, startProgress } from '../progress.ts';
 import { nearNames, type Selection, selectCases } from '../select-cases.ts';
 import { traceText } from '../trace-file.ts';
 import { outcomeOf, styleFor, summarize, summaryText } from '../verdict-text.ts';
+import type { WorkerSettings } from '../workers/pooled-campaign.ts';
 import { printableText } from '../wrap-text.ts';
 import { assertWritable, writeWholeFile } from '../write-file.ts';
 
-export interface RunCommandOptions extends CampaignSettings {
+export interface RunCommandOptions extends CampaignSettings, WorkerSettings {
   readonly paths: readonly string[];
   readonly caseNames: readonly string[];
   readonly json: boolean;
@@ -35,6 +37,7 @@ interface Campaign {
 
 /** `tornread run`: every case against what is expected of it. */
 export async function runCommand(options: RunCommandOptions, io: CliIo, simulator: Simulator): Promise<ExitCode> {
+  assertDepthFits(options.strategy, options.depth);
   if (options.trace !== undefined) {
     assertWritable(options.trace);
   }
@@ -80,16 +83,18 @@ async function print(campaign: Campaign): Promise<void> {
     return;
   }
   const runs = reports.reduce((sum, report) => sum + report.runs, 0);
-  const summary = summaryText(summarize(reports), { runs, problems: problems.length, isInterrupted });
+  const lost = reports.reduce((sum, report) => sum + report.lost.length, 0);
+  const summary = summaryText(summarize(reports), { runs, lost, problems: problems.length, isInterrupted });
+  const lostTexts = results.flatMap((result) => lostText(result, options) ?? []);
   if (options.quiet) {
     const unexpected = results.filter(({ report }) => !report.asExpected);
-    io.stdout.write(lines([...unexpected.map((result) => caseLine(result, options)), summary], '\n'));
+    io.stdout.write(lines([...unexpected.map((result) => caseLine(result, options)), ...lostTexts, summary], '\n'));
     return;
   }
   const [{ verdictTable }, { verdictRows }] = await Promise.all([import('../table.ts'), import('../verdict-rows.ts')]);
   const rows = verdictRows(results, { isSeparate: isLookedAt(campaign), maxEvents: options.maxEvents });
   const table = rows.length === 0 ? [] : [verdictTable(rows, styleFor(io.stdout))];
-  io.stdout.write(lines([...table, ...caseTexts(campaign), summary], '\n\n'));
+  io.stdout.write(lines([...table, ...caseTexts(campaign), ...lostTexts, summary], '\n\n'));
 }
 
 function lines(parts: readonly string[], separator: string): string {

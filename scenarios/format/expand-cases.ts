@@ -6,18 +6,25 @@ import type { YamlEntry, YamlMap, YamlNode } from './yaml-node.ts';
 export interface ExpandedCase {
   /** The name, then the matrix values, joined by dots. */
   readonly name: string;
-  readonly variables: Variables;
+  /** One for each combination of `free` values: each run of the case draws one. */
+  readonly worlds: readonly ExpandedWorld[];
   /** Rules that must be broken; empty: none. Undefined: no `when` fits. */
   readonly expect: readonly string[] | undefined;
   /** Undefined: no `when` fits. */
   readonly search: SearchKind | undefined;
 }
 
+interface ExpandedWorld {
+  /** The `free` values, as written. */
+  readonly knobs: Readonly<Record<string, string>>;
+  readonly variables: Variables;
+}
+
 /** Whether a search of every order is expected to come to its end. */
 export type SearchKind = 'explored' | 'sampled';
 
 /** Keys of a case that are not variables. */
-export const caseKeys: readonly string[] = ['title', 'expect', 'reach', 'search', 'matrix', 'runs'];
+export const caseKeys: readonly string[] = ['title', 'expect', 'reach', 'search', 'matrix', 'free', 'runs'];
 
 export interface CaseToExpand {
   readonly name: string;
@@ -28,14 +35,17 @@ export interface CaseToExpand {
   readonly node: YamlMap;
   /** The matrix that holds for it: its own, or the file's. */
   readonly matrix: YamlNode | undefined;
+  /** The values that each run draws from: its own, or the file's. */
+  readonly free: YamlNode | undefined;
   /** Values of the file for variables that neither case nor matrix gives. */
   readonly defaults: YamlNode | undefined;
 }
 
 /** How many cases {@link expandCase} makes: to be asked first, as a short matrix can stand for more than memory holds. */
 export function combinationCount({ node, matrix }: Pick<CaseToExpand, 'node' | 'matrix'>): number {
-  const counts = dimensionsOf(node, matrix).map(({ value }) => (value.kind === 'list' ? value.items.length : 0));
-  return counts.reduce((product, count) => product * count, 1);
+  return dimensionsOf(node, matrix)
+    .map(({ value }) => itemsOf(value).length)
+    .reduce((product, count) => product * count, 1);
 }
 
 /** Variables that the case itself, its matrix or the file gives a value. */
@@ -43,35 +53,37 @@ export function variableNames({
   node,
   matrix,
   defaults,
-}: Omit<CaseToExpand, 'name' | 'definition' | 'search'>): readonly string[] {
+}: Pick<CaseToExpand, 'node' | 'matrix' | 'defaults'>): readonly string[] {
   return [...ownVariables(node), ...dimensionsOf(node, matrix), ...entriesOf(defaults)].map(({ key }) => key);
 }
 
-/** One case for every combination of its matrix, the last variable changing fastest. */
+/** Variables that a run of the case draws. */
+export function freeVariables({ node, free }: Pick<CaseToExpand, 'node' | 'free'>): readonly YamlEntry[] {
+  return dimensionsOf(node, free);
+}
+
+/** One case for every combination of its matrix, the last variable changing fastest; in each the free ones likewise. */
 export function expandCase({
   name,
   definition,
   search,
   node,
   matrix,
+  free,
   defaults,
 }: CaseToExpand): readonly ExpandedCase[] {
-  const dimensions = dimensionsOf(node, matrix);
   const fixed = [...entriesOf(defaults), ...ownVariables(node)].map(({ key, value }) => [key, value] as const);
-  const combinations = dimensions.reduce<readonly (readonly YamlNode[])[]>(
-    (rows, { value }) =>
-      rows.flatMap((row) => (value.kind === 'list' ? value.items.map((item) => [...row, item]) : [])),
-    [[]],
-  );
-  return combinations.map((values) => {
-    const variables = new Map(fixed);
-    for (const [i, { key }] of dimensions.entries()) {
-      variables.set(key, values[i] as YamlNode);
-    }
-    const texts = values.map((value) => (value.kind === 'scalar' ? value.source : value.kind));
+  const draws = combinationsOf(dimensionsOf(node, free));
+  return combinationsOf(dimensionsOf(node, matrix)).map((values) => {
+    const variables = new Map([...fixed, ...values]);
+    const worlds = draws.map((drawn) => ({
+      knobs: Object.fromEntries(drawn.map(([key, value]) => [key, textOf(value)])),
+      variables: new Map([...variables, ...drawn]),
+    }));
+    const texts = values.map(([, value]) => textOf(value));
     return {
       name: [name, ...texts].join('.'),
-      variables,
+      worlds,
       expect: expectationFor(definition.expect, variables),
       search:
         typeof search === 'object' ? search.find(({ when }) => fits(when, variables))?.is : (search ?? 'explored'),
@@ -79,14 +91,31 @@ export function expandCase({
   });
 }
 
+function combinationsOf(
+  dimensions: readonly YamlEntry[],
+): readonly (readonly (readonly [name: string, value: YamlNode])[])[] {
+  return dimensions.reduce<readonly (readonly (readonly [string, YamlNode])[])[]>(
+    (rows, { key, value }) => rows.flatMap((row) => itemsOf(value).map((item) => [...row, [key, item] as const])),
+    [[]],
+  );
+}
+
+function itemsOf(value: YamlNode): readonly YamlNode[] {
+  return value.kind === 'list' ? value.items : [];
+}
+
+function textOf(value: YamlNode): string {
+  return value.kind === 'scalar' ? value.source : value.kind;
+}
+
 function ownVariables(node: YamlMap): readonly YamlEntry[] {
   return node.entries.filter(({ key }) => !caseKeys.includes(key));
 }
 
-/** What a case fixes itself is no dimension of its matrix. */
-function dimensionsOf(node: YamlMap, matrix: YamlNode | undefined): readonly YamlEntry[] {
+/** What a case fixes itself is no dimension of its matrix, and not free. */
+function dimensionsOf(node: YamlMap, lists: YamlNode | undefined): readonly YamlEntry[] {
   const own = new Set(ownVariables(node).map(({ key }) => key));
-  return entriesOf(matrix).filter(({ key }) => !own.has(key));
+  return entriesOf(lists).filter(({ key }) => !own.has(key));
 }
 
 function entriesOf(node: YamlNode | undefined): readonly YamlEntry[] {

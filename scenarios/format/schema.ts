@@ -294,6 +294,10 @@ const caseSchema = z
       .record(z.string(), z.array(variable).min(1))
       .optional()
       .describe('One case for each combination of values of these variables.'),
+    free: z
+      .record(z.string(), z.array(variable).min(1))
+      .optional()
+      .describe('Values of these variables that each run draws one combination of, by its seed.'),
     runs: z.int().min(1).max(10_000_000).optional().describe('Schedules to try when the user names no number.'),
   })
   .catchall(z.unknown());
@@ -308,6 +312,10 @@ export const frameSchema = z.looseObject({
     .record(z.string(), z.array(variable).min(1))
     .optional()
     .describe('A matrix for every case without its own.'),
+  free: z
+    .record(z.string(), z.array(variable).min(1))
+    .optional()
+    .describe('Values that each run draws from, for every case without a `free` of its own.'),
   reach: z.array(z.string()).optional(),
   search: search.optional(),
   cases: z.record(

@@ -1,10 +1,13 @@
 import { RandomStreams, type Seed } from '../random.ts';
-import type { ChoicePoint, Scheduler } from '../scheduler.ts';
+import type { ChoicePoint } from '../scheduler.ts';
+import { emptyProfile, type SeededScheduler } from './profile.ts';
 
 /** Uniform among the alternatives of every choice; a stream for each name. */
-export class RandomScheduler implements Scheduler {
+export class RandomScheduler implements SeededScheduler {
   readonly name = 'random';
   readonly drawsTimes = false;
+  readonly needsProfile = false;
+  profile = emptyProfile;
   readonly #streams = new RandomStreams();
 
   /** The seed of the next run. */

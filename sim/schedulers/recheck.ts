@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts';
 import type { ChoicePoint, Scheduler } from '../scheduler.ts';
 
 /** Two runs with the same answers were not the same run: something in sim/ or models/ is not deterministic. */
@@ -54,6 +55,12 @@ export class RecheckScheduler implements Scheduler {
       );
     }
     return first.answer;
+  }
+
+  stepTaken(processId: number, operation: Operation): void {
+    if (this.#next === -1) {
+      this.#inner.stepTaken?.(processId, operation);
+    }
   }
 
   /** Runs twice; `digestOf` is called after each run. Throws {@link NondeterminismError}. */

@@ -1,14 +1,17 @@
 import { RandomStreams, type Seed } from '../random.ts';
-import type { ChoicePoint, Scheduler } from '../scheduler.ts';
+import type { ChoicePoint } from '../scheduler.ts';
+import { emptyProfile, type SeededScheduler } from './profile.ts';
 
 /**
  * Draws a moment in each window, as a real machine would show one. Windows reach from nanoseconds to a second, and
  * uniform moments would put every CPU step long after the hardware has come to rest; so the order of magnitude is drawn
  * first, in whole bits, then the moment inside it. Integers only: the same everywhere.
  */
-export class TimedScheduler implements Scheduler {
+export class TimedScheduler implements SeededScheduler {
   readonly name = 'timed';
   readonly drawsTimes = true;
+  readonly needsProfile = false;
+  profile = emptyProfile;
   readonly #streams = new RandomStreams();
 
   /** The seed of the next run. */

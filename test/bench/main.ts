@@ -4,6 +4,7 @@ import { type IdleMemory, idleMemory } from './idle-memory.ts';
 import { type Rate, race } from './measure.ts';
 import { kernelPing, type Ping, plainHeapPing, typedHeapPing } from './ping.ts';
 import { scenarioCase, scenarioRuns } from './scenario-runs.ts';
+import { type CampaignRate, campaignRuns, workerRuns } from './worker-runs.ts';
 
 /*
  * npm run bench -- [--json] [--rounds 7]
@@ -28,6 +29,13 @@ interface ScenarioResult {
   readonly recordedTimeRatio: number;
 }
 
+interface Measured {
+  readonly pings: readonly PingResult[];
+  readonly scenario: ScenarioResult;
+  readonly memory: IdleMemory;
+  readonly campaigns: readonly CampaignRate[];
+}
+
 interface Target {
   readonly what: string;
   readonly target: string;
@@ -47,11 +55,15 @@ if (!Number.isInteger(rounds) || rounds < 1) {
 const memory = idleMemory(100_000);
 const pings = [ping(10, 1_000_000), ping(1_000, 1_000_000), ping(100_000, 1_000_000)];
 const scenario = scenarioResult(3_000);
-const targets = targetsOf(pings, scenario, memory);
+// Few rounds: each is many seconds, and the best one counts.
+const campaigns = await workerRuns(Math.min(rounds, 3));
+const targets = targetsOf({ pings, scenario, memory, campaigns });
 const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpuCount: cpus().length };
 
 if (values.json) {
-  console.log(JSON.stringify({ schema: 1, machine, rounds, ping: pings, scenario, memory, targets }, undefined, 2));
+  console.log(
+    JSON.stringify({ schema: 1, machine, rounds, ping: pings, scenario, memory, campaigns, targets }, undefined, 2),
+  );
 } else {
   print();
 }
@@ -100,8 +112,9 @@ function scenarioResult(runs: number): ScenarioResult {
 }
 
 /** Targets that can be measured here. SystemC and SimPy are not run: theirs are figures of a machine of this kind. */
-function targetsOf(all: readonly PingResult[], runs: ScenarioResult, idle: IdleMemory): readonly Target[] {
-  const thousand = all.find(({ processCount }) => processCount === 1_000) as PingResult;
+function targetsOf(measured: Measured): readonly Target[] {
+  const { scenario: runs, memory: idle } = measured;
+  const thousand = measured.pings.find(({ processCount }) => processCount === 1_000) as PingResult;
   const perSecond = thousand.rates[0]?.perSecond ?? 0;
   const offPerSecond = runs.rates[0]?.perSecond ?? 0;
   return [
@@ -111,8 +124,15 @@ function targetsOf(all: readonly PingResult[], runs: ScenarioResult, idle: IdleM
     atLeast('kernel ping, N = 1000, of a bare heap of objects', thousand.ratioToPlainHeap, 0.6),
     atLeast('PASID teardown with all checkers, trace off, of 30 k runs/s', offPerSecond / 30_000, 1),
     atMost('time of a recorded run of one with the trace off', runs.recordedTimeRatio, 1.5, 'x'),
+    atLeast('two workers, of one thread, over a long campaign', rateIn(measured.campaigns, 'two workers'), 1.8),
     atMost('memory of an idle process', idle.bytesPerProcess, 300, ' B'),
   ];
+}
+
+/** Of the rate in this thread. */
+function rateIn(rates: readonly CampaignRate[], name: string): number {
+  const best = (of: string): number => rates.find((rate) => rate.name === of)?.best ?? 0;
+  return best(name) / best('this thread');
 }
 
 function atLeast(what: string, value: number, target: number): Target {
@@ -136,6 +156,12 @@ function print(): void {
   console.log(`${scenario.case}: complete runs with all checkers, ${scenario.eventsPerRun.toFixed(1)} events each`);
   for (const rate of scenario.rates) printRate(rate, 1e3, 'k runs/s');
   console.log(`  time of a recorded run / trace off ${scenario.recordedTimeRatio.toFixed(2)}\n`);
+  console.log(`a campaign of ${campaignRuns} runs, workers started and ended in it; best of its rounds`);
+  for (const { name, best } of campaigns) {
+    const ratio = rateIn(campaigns, name).toFixed(2);
+    console.log(`  ${name.padEnd(32)} ${(best / 1e3).toFixed(2).padStart(8)} k runs/s  (${ratio} x)`);
+  }
+  console.log();
   console.log(`idle process, N = ${memory.processCount}: ${memory.bytesPerProcess.toFixed(0)} bytes`);
   console.log(`  heap ${memory.heapBytes.toFixed(0)}, typed arrays ${memory.arrayBytes.toFixed(0)} (${memory.method})`);
   console.log(

@@ -1,5 +1,5 @@
 import { type AssembledWorld, assemble } from '../../scenarios/assemble.ts';
-import { loadScenarioFile } from '../../scenarios/load-scenario.ts';
+import { loadScenarioFile, type ScenarioCase } from '../../scenarios/load-scenario.ts';
 import { RandomScheduler } from '../../sim/schedulers/random.ts';
 import { RecordingScheduler } from '../../sim/schedulers/recording.ts';
 import { TimedScheduler } from '../../sim/schedulers/timed.ts';
@@ -15,12 +15,17 @@ export interface ScenarioRuns {
   run(count: number): void;
 }
 
-/** Complete runs of one world with all its checkers, in three ways: plain, by drawn times, and recorded with a digest. */
-export function scenarioRuns(): readonly ScenarioRuns[] {
+export function benchCase(): ScenarioCase {
   const found = loadScenarioFile(file).cases.find(({ name }) => name === scenarioCase);
   if (found === undefined) {
     throw new Error(`${file} has no case ${scenarioCase}`);
   }
+  return found;
+}
+
+/** Complete runs of one world with all its checkers, in three ways: plain, by drawn times, and recorded with a digest. */
+export function scenarioRuns(): readonly ScenarioRuns[] {
+  const found = benchCase();
   const world = assemble(found.world, found.reach);
   return [
     plain('trace off', world, new RandomScheduler()),

@@ -12,6 +12,11 @@ export interface Ended {
   readonly stderr: string;
 }
 
+export interface Started {
+  readonly pid: number;
+  readonly ended: Promise<Ended>;
+}
+
 interface Settings {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
@@ -38,7 +43,11 @@ export class BuiltProgram {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  run(argv: readonly string[], { cwd = this.folder, env = {} }: Settings = {}): Promise<Ended> {
+  run(argv: readonly string[], settings: Settings = {}): Promise<Ended> {
+    return this.start(argv, settings).ended;
+  }
+
+  start(argv: readonly string[], { cwd = this.folder, env = {} }: Settings = {}): Started {
     const child = spawn(process.execPath, [this.path('dist/cli/main.js'), ...argv], {
       cwd,
       env: { ...process.env, NO_COLOR: '1', ...env },
@@ -50,9 +59,10 @@ export class BuiltProgram {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       stderr += text;
     });
-    return new Promise((resolve, reject) => {
+    const ended = new Promise<Ended>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code) => resolve({ code, stdout, stderr }));
     });
+    return { pid: child.pid as number, ended };
   }
 }

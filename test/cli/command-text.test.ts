@@ -7,7 +7,8 @@ const run = {
   file: 'scenarios/vtd/x.yaml',
   case: 'clear-first.any',
   seed: '0x11',
-  strategy: 'random',
+  strategy: 'portfolio',
+  depth: null,
   maxEvents: undefined,
 };
 
@@ -18,6 +19,11 @@ describe('the command that repeats a run', () => {
 
   it('says what differs from the defaults', () => {
     expect(replayCommand({ ...run, strategy: 'timed', maxEvents: 90 })).toMatch(/ --strategy timed --max-events 90$/);
+  });
+
+  it('says the depth of PCT where it is not the default', () => {
+    expect(replayCommand({ ...run, strategy: 'pct', depth: 2 })).toMatch(/ --strategy pct$/);
+    expect(replayCommand({ ...run, strategy: 'pct', depth: 3 })).toMatch(/ --strategy pct --depth 3$/);
   });
 
   it('of a recheck is that of the schedule it checked', () => {

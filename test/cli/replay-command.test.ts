@@ -104,7 +104,7 @@ describe('replay', () => {
 
   it('full prints every event', async () => {
     const { stdout } = await replayed(...byTornSeed, '--full');
-    expect(stdout).toMatch(/^ +1 +\d+ ns {2}traffic +request of 00:02\.0 PASID 1: read of 0x1000$/m);
+    expect(stdout).toMatch(/^ +\d+ +\d+ ns {2}traffic +request of 00:02\.0 PASID 1: read of 0x1000$/m);
     expect(stdout).not.toContain('CPU 0 (teardown)');
   });
 
@@ -117,7 +117,9 @@ describe('replay', () => {
         case: 'clear-first',
         file: world.race,
         seed: tornSeed,
-        strategy: 'random',
+        strategy: 'portfolio',
+        depth: null,
+        knobs: {},
         end: 'violated',
         digest: expect.stringMatching(/^[0-9a-f]{16}$/),
         violations: [expect.objectContaining({ rule: 'corrupted-entry' })],
@@ -130,7 +132,9 @@ describe('replay', () => {
     [['--seed', '1', '--choices', 'w:'], 'either --seed or --choices'],
     [['--choices', 'w:', '--strategy', 'timed'], '--choices leave no choice'],
     [['--seed', '1', '--max-events', '9', '--save', 'x.json'], 'does not say --max-events'],
-    [['--seed', '1', '--strategy', 'recheck'], 'Allowed choices are random, timed'],
+    [['--seed', '1', '--strategy', 'recheck'], 'Allowed choices are portfolio, random, pos, pct, timed'],
+    [['--seed', '1', '--depth', '3'], '--depth is for --strategy pct'],
+    [['--seed', '1', '--strategy', 'pct', '--depth', '17'], 'A depth is a whole number from 1 to 16'],
     [['--seed', '1', '--save', '/no/such/folder/x.json'], 'its folder is not there'],
     [['--seed', '1', '--trace', '.'], 'is a folder'],
   ])('%j is wrong usage', async (argv, message) => {
@@ -173,7 +177,8 @@ describe('a recording', () => {
       ['tool', { name: 'tornread', version: expect.any(String) }],
       ['scenario', { name: 'vtd/race', file: world.race, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
       ['case', 'clear-first'],
-      ['strategy', 'random'],
+      ['strategy', 'portfolio'],
+      ['depth', null],
       ['seed', tornSeed],
       ['choices', expect.stringMatching(/^w:/)],
       ['digest', expect.stringMatching(/^[0-9a-f]{16}$/)],
@@ -232,7 +237,10 @@ describe('a recording', () => {
       (text) => text.replace(/"choices": ".*"/, '"choices": "w:!"'),
       '"choices" are not those of one run',
     ],
-    ['with another strategy', (text) => text.replace('"random"', '"timed"'), '"choices" are not those of one run'],
+    ['with another strategy', (text) => text.replace('"portfolio"', '"timed"'), '"choices" are not those of one run'],
+    ['with a strategy that is none', (text) => text.replace('"portfolio"', '"recheck"'), '"strategy" is "recheck"'],
+    ['with a depth', (text) => text.replace('"depth": null', '"depth": 2'), '"depth" is 2'],
+    ['of PCT without a depth', (text) => text.replace('"portfolio"', '"pct"'), '"depth" is null'],
     ['with another seed', (text) => text.replace(/"seed": "\w+"/, '"seed": "0x0"'), 'seed 0x0 gives digest'],
     ['with a seed that is none', (text) => text.replace(/"seed": "\w+"/, '"seed": 7'), '"seed" is 7'],
     ['with another digest', (text) => text.replace(/"digest": "\w{4}/, '"digest": "ffff'), 'the digest of the run is '],
@@ -274,13 +282,25 @@ describe('replay --trace', () => {
     const path = world.path('out.jsonl');
     const { stdout } = await replayed(...byTornSeed, '--trace', path);
     const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
-    const [head, first, tail] = [lines[0], lines[1], lines.at(-1)].map((line) => JSON.parse(line ?? ''));
-    expect(Object.keys(head)).toEqual(['k', 'format', 'tool', 'scenario', 'case', 'seed', 'strategy', 'prng']);
+    const request = lines.findIndex((line) => line.includes('"kind":"request"'));
+    const [head, first, tail] = [lines[0], lines[request], lines.at(-1)].map((line) => JSON.parse(line ?? ''));
+    expect(Object.keys(head)).toEqual([
+      'k',
+      'format',
+      'tool',
+      'scenario',
+      'case',
+      'seed',
+      'strategy',
+      'depth',
+      'knobs',
+      'prng',
+    ]);
     expect(head.scenario.sha256).toMatch(/^sha256:[0-9a-f]{64}$/);
     expect(Object.keys(first)).toEqual(['k', 'i', 'step', 't', 'agent', 'kind', 'sid', 'pasid', 'iova', 'write']);
     expect(first).toMatchObject({
       k: 'ev',
-      i: 0,
+      i: request - 1,
       t: expect.stringMatching(/^\d+$/),
       agent: 'traffic',
       kind: 'request',

@@ -54,7 +54,7 @@ describe('run', () => {
     const shown = await world.run(['run', matrix, '--seeds', '1', '--case', 'clear-first-fixed']);
     expect(shown.stdout).toMatch(/^ok clear-first-fixed +2 holds/m);
     const { stdout } = await world.run(['run', matrix, '--verbose', ...fromTorn]);
-    expect(stdout).toMatch(/^ok clear-first-fixed\.sc +1 holds .*\nok clear-first-fixed\.x86-tso +1 holds/m);
+    expect(stdout).toMatch(/^ok +clear-first-fixed\.sc +1 holds .*\nok +clear-first-fixed\.x86-tso +1 holds/m);
     expect(stdout).toContain('< corrupted-entry:');
   });
 
@@ -105,11 +105,14 @@ describe('run', () => {
     );
   });
 
-  it.each([['random'], ['timed'], ['recheck']])('knows the strategy %s', async (strategy) => {
-    const { exitCode, stdout } = await world.run(['run', never, '--strategy', strategy, '--seeds', '2', '--json']);
-    expect(exitCode).toBe(exitCodes.notAsExpected);
-    expect(JSON.parse(stdout).results[0].strategy).toBe(strategy);
-  });
+  it.each([['portfolio'], ['random'], ['pos'], ['pct'], ['timed'], ['recheck']])(
+    'knows the strategy %s',
+    async (strategy) => {
+      const { exitCode, stdout } = await world.run(['run', never, '--strategy', strategy, '--seeds', '2', '--json']);
+      expect(exitCode).toBe(exitCodes.notAsExpected);
+      expect(JSON.parse(stdout).results[0].strategy).toBe(strategy);
+    },
+  );
 });
 
 describe('run --json', () => {
@@ -129,13 +132,14 @@ describe('run --json', () => {
       ['verdict', 'violated'],
       ['asExpected', true],
       ['complete', false],
-      ['strategy', 'random'],
+      ['strategy', 'portfolio'],
       ['runs', 1],
       ['events', expect.any(Number)],
       ['states', null],
       ['violations', [expect.objectContaining({ rule: 'corrupted-entry', count: 1 })]],
       ['notReached', []],
       ['reason', ''],
+      ['guarantee', null],
     ]);
     expect(Object.keys(document.results[0].violations[0].first)).toEqual([
       'seed',
@@ -143,6 +147,7 @@ describe('run --json', () => {
       'choices',
       'events',
       'digest',
+      'knobs',
     ]);
     expect(exitCode).toBe(exitCodes.asExpected);
   });
@@ -220,7 +225,13 @@ describe('run --trace', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(lines[0]).toMatchObject({ k: 'head', format: 1, case: 'clear-first', seed: tornSeed, strategy: 'random' });
+    expect(lines[0]).toMatchObject({
+      k: 'head',
+      format: 1,
+      case: 'clear-first',
+      seed: tornSeed,
+      strategy: 'portfolio',
+    });
     expect(lines.at(-1)).toMatchObject({ k: 'tail', count: lines.length - 2, end: 'violated' });
     expect(lines.filter(({ k }) => k === 'head')).toHaveLength(1);
   });
@@ -260,6 +271,37 @@ describe('an interrupted run', () => {
   });
 });
 
+describe('a run whose worker died', () => {
+  const lost = [{ run: 17, seed: '0x11', reason: 'its worker process was killed (SIGKILL)' }];
+  const reason = 'lost: run 17 (seed 0x11): its worker process was killed (SIGKILL)';
+  const replay = `npx tornread replay ${world.race} --case clear-first --seed 0x11`;
+
+  async function told(report: Partial<CaseReport>, ...options: readonly string[]) {
+    const whole = { ...(await firstReport()), ...report, runs: 99, lost };
+    const simulator = { runCaseInSlices: async () => whole };
+    return world.run(['run', world.race, '--case', 'clear-first', ...options], { simulator });
+  }
+
+  it('is named with its seed and the command that repeats it, in each form of the result', async () => {
+    const { exitCode, stdout } = await told({});
+    expect(stdout).toContain(
+      `\n\nlost: vtd/race clear-first, run 17, seed 0x11: its worker process was killed\n  (SIGKILL)\n${replay}\n\n`,
+    );
+    expect(stdout).toMatch(/\n1 case, 99 runs: 1 as expected, 1 run lost\n$/);
+    expect(exitCode).toBe(exitCodes.asExpected);
+    expect((await told({}, '--quiet')).stdout).toContain(`\n${replay}\n`);
+    const document = JSON.parse((await told({}, '--json')).stdout);
+    expect(document.lost).toEqual([{ scenario: 'vtd/race', case: 'clear-first', ...lost[0] }]);
+  });
+
+  it('ends with 4 where it leaves the case inconclusive, and the campaign to repeat has it', async () => {
+    const open: Partial<CaseReport> = { verdict: 'inconclusive', asExpected: false, violations: [], reason };
+    const { exitCode, stdout } = await told(open);
+    expect(stdout).toContain(' --case clear-first --seed 0x0 --seeds 100\n');
+    expect(exitCode).toBe(exitCodes.inconclusive);
+  });
+});
+
 describe('an internal error', () => {
   const simulator = {
     runCaseInSlices: async () => {
@@ -294,5 +336,5 @@ describe('an internal error', () => {
 
 async function firstReport(): Promise<CaseReport> {
   const { stdout } = await world.run(['run', world.race, '--case', 'clear-first', '--json', ...fromTorn]);
-  return JSON.parse(stdout).results[0];
+  return { ...JSON.parse(stdout).results[0], lost: [] };
 }

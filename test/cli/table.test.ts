@@ -17,14 +17,16 @@ function result(report: Partial<CaseReport>, base = report.case ?? 'clear-first'
     verdict: 'held',
     asExpected: true,
     complete: false,
-    strategy: 'random',
+    strategy: 'portfolio',
     runs: 1000,
     events: 1,
     states: null,
     violations: [],
     notReached: [],
+    lost: [],
     reason: '',
     exploration: null,
+    guarantee: null,
     ...report,
   };
   // The table looks at no more than these.
@@ -32,7 +34,13 @@ function result(report: Partial<CaseReport>, base = report.case ?? 'clear-first'
 }
 
 function violation(rule: string, count: number, seed = '0x11'): CaseReport['violations'][number] {
-  return { rule, message: '', source: '', count, first: { seed, run: 17, choices: '', events: 1, digest: '' } };
+  return {
+    rule,
+    message: '',
+    source: '',
+    count,
+    first: { seed, run: 17, choices: '', events: 1, digest: '', knobs: {} },
+  };
 }
 
 /** A case that has to break these rules, and did in so many runs. */

@@ -25,8 +25,8 @@ const reports = new Map<ScenarioCase, CaseReport>();
 function reportOf(scenarioCase: ScenarioCase): CaseReport {
   let report = reports.get(scenarioCase);
   if (report === undefined) {
-    const runs = scenarioCase.expect.length === 0 ? runsToHold : runsToFail;
-    report = runCase(scenarioCase, { strategy: 'random', runs, firstSeed: 0n, maxEvents: undefined });
+    const runs = scenarioCase.expect.length === 0 ? runsToHold : Math.max(runsToFail, scenarioCase.defaultRuns);
+    report = runCase(scenarioCase, { strategy: 'portfolio', runs, firstSeed: 0n, maxEvents: undefined });
     reports.set(scenarioCase, report);
   }
   return report;
@@ -74,7 +74,7 @@ describe('a violated case', () => {
     (_, scenario) => {
       for (const scenarioCase of scenario.cases) {
         for (const { rule, first } of reportOf(scenarioCase).violations) {
-          const bySeed = replayCase(scenarioCase, { strategy: 'random', seed: BigInt(first.seed) });
+          const bySeed = replayCase(scenarioCase, { strategy: 'portfolio', seed: BigInt(first.seed) });
           const byChoices = replayCase(scenarioCase, { choices: first.choices });
           for (const record of [bySeed, byChoices]) {
             expect(record.violations.map((violation) => violation.rule)).toContain(rule);
@@ -100,7 +100,7 @@ describe('a violated case', () => {
     const { first } = reportOf(scenarioCase).violations[0] as CaseReport['violations'][number];
     const digests = new Set<string>();
     for (let i = 0; i < runsInARow; i += 1) {
-      digests.add(replayCase(scenarioCase, { strategy: 'random', seed: BigInt(first.seed) }).digest);
+      digests.add(replayCase(scenarioCase, { strategy: 'portfolio', seed: BigInt(first.seed) }).digest);
       digests.add(replayCase(scenarioCase, { choices: first.choices }).digest);
     }
     expect([...digests]).toEqual([first.digest]);

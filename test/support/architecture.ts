@@ -37,7 +37,7 @@ const layers: ReadonlyMap<string, Layer> = new Map([
     'cli',
     {
       mayImport: ['cli', 'scenarios', 'models', 'sim'],
-      packages: ['commander', 'cli-progress', 'cli-table3', 'node:*'],
+      packages: ['commander', 'cli-progress', 'cli-table3', 'piscina', 'node:*'],
       inRun: false,
     },
   ],

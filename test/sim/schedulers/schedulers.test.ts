@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { ChoicePoint } from '../../../sim/scheduler.ts';
+import { profileOf } from '../../../sim/schedulers/calibration.ts';
+import { ContinuedScheduler } from '../../../sim/schedulers/continued.ts';
+import { PctScheduler } from '../../../sim/schedulers/pct.ts';
+import { PortfolioScheduler } from '../../../sim/schedulers/portfolio.ts';
+import { PosScheduler } from '../../../sim/schedulers/pos.ts';
+import type { SeededScheduler } from '../../../sim/schedulers/profile.ts';
 import { RandomScheduler } from '../../../sim/schedulers/random.ts';
 import { RecheckScheduler } from '../../../sim/schedulers/recheck.ts';
 import { RecordingScheduler } from '../../../sim/schedulers/recording.ts';
@@ -18,7 +24,24 @@ function timed(seed: number): TimedScheduler {
   return scheduler;
 }
 
+const profile = profileOf(new SuiteWorld().kernel);
+
+function profiled<S extends SeededScheduler>(scheduler: S, seed: number): S {
+  scheduler.profile = profile;
+  scheduler.seed = { low: seed, high: 0 };
+  return scheduler;
+}
+
 schedulerSuite('random', random);
+schedulerSuite('pos', (seed) => profiled(new PosScheduler(), seed));
+schedulerSuite('pct of depth 2', (seed) => profiled(new PctScheduler(2), seed));
+schedulerSuite('pct of depth 5', (seed) => profiled(new PctScheduler(5), seed));
+schedulerSuite('portfolio', (seed) => profiled(new PortfolioScheduler(), seed));
+schedulerSuite('pos of a world unknown', (seed) => {
+  const scheduler = new PosScheduler();
+  scheduler.seed = { low: seed, high: 0 };
+  return scheduler;
+});
 schedulerSuite('timed', timed);
 schedulerSuite('recheck', (seed) => new RecheckScheduler(random(seed)));
 schedulerSuite('recording', (seed) => new RecordingScheduler(timed(seed)));
@@ -26,6 +49,9 @@ schedulerSuite('recording', (seed) => new RecordingScheduler(timed(seed)));
 describe.each([
   { name: 'random', scheduler: random(0) },
   { name: 'timed', scheduler: timed(0) },
+  { name: 'pos', scheduler: profiled(new PosScheduler(), 0) },
+  { name: 'pct', scheduler: profiled(new PctScheduler(3), 0) },
+  { name: 'portfolio', scheduler: profiled(new PortfolioScheduler(), 0) },
 ])('$name, used for one run after another', ({ scheduler }) => {
   it('depends on the seed of the run alone, not on the runs before', () => {
     const world = new SuiteWorld();
@@ -45,6 +71,35 @@ describe.each([
       return world.record(scheduler).digest;
     });
     expect(new Set(digests).size).toBe(4);
+  });
+});
+
+describe('portfolio', () => {
+  it('takes random, POS, PCT of depth 2 and PCT of depth 3 in turn, by the seed', () => {
+    const portfolio = profiled(new PortfolioScheduler(), 0);
+    const members = [new RandomScheduler(), new PosScheduler(), new PctScheduler(2), new PctScheduler(3)];
+    for (const low of [0, 1, 2, 3, 4, 5, 6, 7, 1000, 1003, -1, -2, -3, -4]) {
+      const member = members[((low % 4) + 4) % 4] as SeededScheduler;
+      const alone = new SuiteWorld().record(profiled(member, low));
+      portfolio.seed = { low, high: 0 };
+      expect(new SuiteWorld().record(portfolio)).toEqual(alone);
+    }
+  });
+
+  it('gives a member the profile whichever of seed and profile comes first', () => {
+    const portfolio = new PortfolioScheduler();
+    portfolio.seed = { low: 3, high: 0 };
+    portfolio.profile = profile;
+    expect(new SuiteWorld().record(portfolio)).toEqual(new SuiteWorld().record(profiled(new PctScheduler(3), 3)));
+  });
+});
+
+describe('a scheduler that goes on', () => {
+  it('gives the run that it would have begun', () => {
+    const scheduler = profiled(new PosScheduler(), 5);
+    const whole = new SuiteWorld().record(scheduler);
+    scheduler.begin();
+    expect(new SuiteWorld().record(new ContinuedScheduler(scheduler))).toEqual(whole);
   });
 });
 
