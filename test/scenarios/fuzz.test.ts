@@ -40,14 +40,14 @@ function load(text: string | Uint8Array): LoadedScenario | undefined {
 }
 
 function run(scenarioCase: ScenarioCase): void {
-  const options = { firstSeed: 7n, maxEvents: 400 };
+  const options = { firstSeed: 6n, maxEvents: 400 };
   const report = runCase(scenarioCase, { ...options, strategy: 'recheck', runs: 2 });
   runCase(scenarioCase, { ...options, strategy: 'timed', runs: 1 });
   count.ran += 1;
   expect(['held', 'violated', 'inconclusive']).toContain(report.verdict);
   for (const { first } of report.violations.slice(0, 1)) {
     // A machine made afresh does the same: nothing of a run may depend on the runs before it.
-    const again = replayCase(scenarioCase, { strategy: 'random', seed: BigInt(first.seed), maxEvents: 400 });
+    const again = replayCase(scenarioCase, { strategy: 'portfolio', seed: BigInt(first.seed), maxEvents: 400 });
     expect(again.digest).toBe(first.digest);
   }
 }
