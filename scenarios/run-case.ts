@@ -203,7 +203,7 @@ export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): 
   return record;
 }
 
-function recordRun(
+export function recordRun(
   scenarioCase: ScenarioCase,
   { system, entryNames }: AssembledWorld,
   scheduler: Scheduler,
@@ -237,7 +237,7 @@ function recordRun(
   };
 }
 
-function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
+export function assembleCase({ world, reach }: ScenarioCase, maxEvents: number | undefined): AssembledWorld {
   const limits = { ...world.limits, ...(maxEvents === undefined ? {} : { maxEvents }) };
   return assemble({ ...world, limits }, reach);
 }

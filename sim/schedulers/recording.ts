@@ -1,3 +1,4 @@
+import type { Operation } from '../operation.ts';
 import type { ChoicePoint, Scheduler } from '../scheduler.ts';
 
 /** Passes every choice on to another scheduler and keeps the answers, for a replay. */
@@ -22,5 +23,9 @@ export class RecordingScheduler implements Scheduler {
     const answer = this.#inner.choose(point);
     this.choices.push(answer);
     return answer;
+  }
+
+  stepTaken(processId: number, operation: Operation): void {
+    this.#inner.stepTaken?.(processId, operation);
   }
 }
