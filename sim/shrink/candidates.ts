@@ -79,9 +79,12 @@ function stepsDropped(best: Attempt): readonly (() => Schedule)[] {
   );
 }
 
-/** A whole process left to the end of the run, where it may not come to its turn at all. */
+/** A whole process left to the end of the run, where it may not come to its turn at all; or all others. */
 function withoutProcesses({ order, answers }: Attempt): readonly (() => Schedule)[] {
-  return [...new Set(order)].map((process) => () => ({ order: order.filter((each) => each !== process), answers }));
+  return [...new Set(order)].flatMap((process) => [
+    () => ({ order: order.filter((each) => each !== process), answers }),
+    () => ({ order: order.filter((each) => each === process), answers }),
+  ]);
 }
 
 /**

@@ -3,8 +3,8 @@ export interface Schedule {
   /** Ids of the processes, one for each step, in order. */
   readonly order: readonly number[];
   /**
-   * By process and by the number of steps it has taken, the answers to the choices asked then, in order; those asked
-   * before its first step are at 0. An answer stays with the step of its process when other processes move about.
+   * By process and by the number of its steps, from 1, the answers to the choices asked in that step, in order; those
+   * asked before its first step are at 0. An answer stays with its step when other processes move about.
    */
   readonly answers: Answers;
 }
