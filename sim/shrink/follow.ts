@@ -60,6 +60,8 @@ export class FollowScheduler implements Scheduler {
       // It has ended: the rest of its steps will never be.
       this.#next += 1;
     }
+    const { afterwards = nobody } = this.#schedule;
+    if (this.#next === order.length && candidates.includes(afterwards)) return afterwards;
     const { isOptional } = this.#kernel.stepper.processes;
     const required = candidates.filter((id) => isOptional[id] === 0);
     const left = required.length === 0 ? candidates : required;
@@ -100,6 +102,10 @@ export class NotingScheduler implements Scheduler {
   stepTaken(process: number, operation: Operation): void {
     this.#taken.noteStep(process, operation.label);
     this.#inner.stepTaken?.(process, operation);
+  }
+
+  stepDone(process: number): void {
+    this.#inner.stepDone?.(process);
   }
 
   get attempt(): Attempt {
