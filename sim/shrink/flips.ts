@@ -4,6 +4,8 @@ import { FollowScheduler } from './follow.ts';
 import type { Attempt, Schedule } from './schedule.ts';
 import type { FailureRuns } from './shrink.ts';
 
+const nobody = -1;
+
 /** Two steps of a failing run whose order decides: with `second` before `first`, the run holds. */
 export interface Flip {
   /** Positions in the order of the failing run. */
@@ -140,9 +142,9 @@ function dependent(a: Touched, b: Touched, isShared: (word: number) => boolean):
 function flipped(runs: FailureRuns, attempt: Attempt, pair: Pair): Schedule | undefined {
   const { answers } = attempt;
   for (const order of turnedRound(attempt.order, pair)) {
-    // The rest of the run is not given, and may race as well: it is enough if the run holds where one of the two goes on.
-    for (const afterwards of [attempt.order[pair.second] as number, attempt.order[pair.first] as number]) {
-      const schedule = { order, answers, afterwards };
+    // The rest of the run is not given and may race as well: it is enough that the run holds with one of these.
+    for (const heldBack of [nobody, attempt.order[pair.second] as number, attempt.order[pair.first] as number]) {
+      const schedule = { order, answers, heldBack };
       const run = runs.runOn(schedule);
       const isTurned = comesFirst(attempt.order, run.attempt.order, pair);
       if (isTurned && run.outcome.end === 'finished' && !runs.isIn(run.outcome)) return schedule;

@@ -60,10 +60,9 @@ export class FollowScheduler implements Scheduler {
       // It has ended: the rest of its steps will never be.
       this.#next += 1;
     }
-    const { afterwards = nobody } = this.#schedule;
-    if (this.#next === order.length && candidates.includes(afterwards)) return afterwards;
     const { isOptional } = this.#kernel.stepper.processes;
-    const required = candidates.filter((id) => isOptional[id] === 0);
+    const heldBack = this.#next === order.length ? this.#schedule.heldBack : nobody;
+    const required = candidates.filter((id) => isOptional[id] === 0 && id !== heldBack);
     const left = required.length === 0 ? candidates : required;
     return left.includes(this.#taken.last) ? this.#taken.last : (left[0] as number);
   }

@@ -7,8 +7,8 @@ export interface Schedule {
    * asked before its first step are at 0. An answer stays with its step when other processes move about.
    */
   readonly answers: Answers;
-  /** Who goes first whenever it can once `order` is at its end; left out: the process of the step before. */
-  readonly afterwards?: number;
+  /** Who waits for all others once `order` is at its end; left out: nobody. */
+  readonly heldBack?: number;
 }
 
 export type Answers = readonly (readonly (readonly number[] | undefined)[] | undefined)[];
