@@ -23,6 +23,15 @@ export function parseCount(text: string): number {
   return count;
 }
 
+/** A time in seconds, with a fraction or without. */
+export function parseSeconds(text: string): number {
+  const seconds = /^[0-9]{1,6}(?:\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0;
+  if (seconds <= 0) {
+    throw new InvalidArgumentError('It must be a number of seconds above 0, such as 10 or 0.5.');
+  }
+  return seconds;
+}
+
 /** Checked here only for its form; whether it fits is for the run to say. */
 export function parseChoices(text: string): string {
   if (decodeRecording(text) === undefined) {

@@ -1,12 +1,17 @@
+import type { flipCase } from '../scenarios/flip-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { CaseReport, RunRecord } from '../scenarios/report.ts';
 import type { ReplayOptions, RunOptions } from '../scenarios/run-case.ts';
+import type { shrinkCase } from '../scenarios/shrink-case.ts';
 
 /** What commands need of the simulator; tests plant their own. */
 export interface Simulator {
   readonly loadScenarioFile: (path: string) => LoadedScenario;
+  readonly loadScenario: (file: string, bytes: Uint8Array) => LoadedScenario;
   readonly runCaseInSlices: (scenarioCase: ScenarioCase, options: RunOptions) => Promise<CaseReport>;
   readonly replayCase: (scenarioCase: ScenarioCase, options: ReplayOptions) => RunRecord;
+  readonly shrinkCase: typeof shrinkCase;
+  readonly flipCase: typeof flipCase;
 }
 
 /** The tables `list` prints. */
@@ -37,11 +42,14 @@ export interface Library {
 
 export const library: Library = {
   simulator: async () => {
-    const [{ loadScenarioFile }, { runCaseInSlices, replayCase }] = await Promise.all([
-      import('../scenarios/load-scenario.ts'),
-      import('../scenarios/run-case.ts'),
-    ]);
-    return { loadScenarioFile, runCaseInSlices, replayCase };
+    const [{ loadScenario, loadScenarioFile }, { runCaseInSlices, replayCase }, { shrinkCase }, { flipCase }] =
+      await Promise.all([
+        import('../scenarios/load-scenario.ts'),
+        import('../scenarios/run-case.ts'),
+        import('../scenarios/shrink-case.ts'),
+        import('../scenarios/flip-case.ts'),
+      ]);
+    return { loadScenario, loadScenarioFile, runCaseInSlices, replayCase, shrinkCase, flipCase };
   },
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),

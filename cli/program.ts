@@ -122,6 +122,8 @@ function addReplay(program: Command, { io, library }: Ports, finish: Finish): vo
     .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
     .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
     .option('--full', 'print every event, one line each')
+    .option('--flip', 'show which two steps, turned round, would make a failing run hold')
+    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
     .option('--json', 'print one JSON document')
     .option('--trace <file>', 'write the run as JSON Lines')
     .option('--save <file>', 'write a recording')
@@ -137,6 +139,8 @@ interface ReplayFlags {
   readonly maxEvents?: number;
   readonly digest?: string;
   readonly full?: true;
+  readonly flip?: true;
+  readonly recorded?: true;
   readonly json?: true;
   readonly trace?: string;
   readonly save?: string;
@@ -145,8 +149,9 @@ interface ReplayFlags {
 async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
   const { case: caseName, seed, choices, strategy, maxEvents, digest, trace, save } = flags;
-  const output = { json: flags.json === true, full: flags.full === true, trace, save };
-  return replayCommand({ file, caseName, seed, choices, strategy, maxEvents, digest, ...output }, io, simulator);
+  const run = { file, caseName, seed, choices, strategy, maxEvents, recorded: flags.recorded === true };
+  const output = { json: flags.json === true, full: flags.full === true, flip: flags.flip === true, trace, save };
+  return replayCommand({ ...run, digest, ...output }, io, simulator);
 }
 
 function addList(program: Command, { io, library }: Ports, finish: Finish): void {

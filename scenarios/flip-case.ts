@@ -8,6 +8,7 @@ import type { AssembledWorld } from './assemble.ts';
 import type { ScenarioCase } from './load-scenario.ts';
 import type { RunRecord } from './report.ts';
 import { assembleCase, recordRun } from './run-case.ts';
+import type { ShrinkSettings } from './shrink-case.ts';
 
 /** One step of a run, and the record that says best what it did. */
 export interface FlipStep {
@@ -46,9 +47,9 @@ const notes = /^(?:checker\.|reach\.|entries|kernel\.)/;
 export function flipCase(
   scenarioCase: ScenarioCase,
   record: RunRecord,
-  settings: { readonly rule?: string } = {},
+  settings: Pick<ShrinkSettings, 'rule'> = {},
 ): FlipsReport | undefined {
-  const violation = record.violations.find(({ rule }) => settings.rule === undefined || rule === settings.rule);
+  const violation = record.violations.findLast(({ rule }) => settings.rule === undefined || rule === settings.rule);
   const recording = decodeRecording(record.choices);
   if (violation === undefined || recording === undefined) {
     return undefined;
@@ -93,7 +94,8 @@ function isShared({ system }: AssembledWorld): (word: number) => boolean {
 function mayRace({ agents }: RunRecord): (process: number, other: number) => boolean {
   const cpus = agents.map(({ column }) => /^(CPU \d+)(?: \(|$)/.exec(column)?.[1]);
   const isBuffer = agents.map(({ column }, process) => column === cpus[process]);
-  return (process, other) => cpus[process] === undefined || cpus[process] !== cpus[other] || isBuffer[process] === isBuffer[other];
+  return (process, other) =>
+    cpus[process] === undefined || cpus[process] !== cpus[other] || isBuffer[process] === isBuffer[other];
 }
 
 /** Kinds of event by how much they say of what a step does to others. */

@@ -8,7 +8,7 @@ import type { RunRecord } from './report.ts';
 import { assembleCase, type ReplayOptions, recordRun, replayCase } from './run-case.ts';
 
 export interface ShrinkSettings {
-  /** Which of the rules the run breaks; left out: the first one. */
+  /** Which of the rules the run breaks; left out: the one that ended it, or the last. */
   readonly rule?: string;
   /** Candidate runs; the result is the same on every machine as long as this ends the search, and not time. */
   readonly maxRuns?: number;
@@ -52,7 +52,7 @@ export function shrinkCase(
   settings: ShrinkSettings = {},
 ): ShrinkReport | undefined {
   const given = replayCase(scenarioCase, how);
-  const violation = given.violations.find(({ rule }) => settings.rule === undefined || rule === settings.rule);
+  const violation = given.violations.findLast(({ rule }) => settings.rule === undefined || rule === settings.rule);
   const recording = decodeRecording(given.choices);
   if (violation === undefined || recording === undefined) {
     return undefined;

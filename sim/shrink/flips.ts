@@ -96,33 +96,44 @@ function touchedBy(runs: FailureRuns, schedule: Schedule): { readonly attempt: A
   return { attempt: follow.attempt, steps };
 }
 
+/** Steps further back than this from the failure are not looked at: pairs of steps grow with the square. */
+const horizon = 1000;
+
 /** Dependent pairs of steps of different processes, those nearest to the end of the run first. */
 function happensBefore(
   order: readonly number[],
   steps: readonly Touched[],
   { isShared, mayRace }: FlipOptions,
 ): { readonly adjacent: readonly Pair[]; readonly nested: readonly Pair[] } {
-  // By step: the steps that have to come before it.
-  const before: ReadonlySet<number>[] = [];
+  // By step and process: the last step of the process that has to come before it.
+  const before: (readonly number[])[] = [];
   const adjacent: Pair[] = [];
   const nested: Pair[] = [];
-  for (const [second, step] of steps.entries()) {
-    const own = new Set<number>();
-    for (let first = second - 1; first >= 0; first -= 1) {
-      const isOwn = order[first] === order[second];
-      if (!isOwn && !dependent(steps[first] as Touched, step, isShared)) continue;
-      // Nearest first: what is known to come before by way of another step has that one between.
-      const between = [...own].filter((each) => before[each]?.has(first) === true);
-      const isRace = !isOwn && mayRace(order[first] as number, order[second] as number);
-      if (isRace && between.length === 0) {
-        adjacent.push({ first, second });
-      } else if (isRace && between.every((each) => order[each] === order[first] || order[each] === order[second])) {
-        nested.push({ first, second });
+  const start = Math.max(0, steps.length - horizon);
+  for (let second = 0; second < steps.length; second += 1) {
+    const later = order[second] as number;
+    const last: number[] = [];
+    for (let first = second - 1; first >= start; first -= 1) {
+      const earlier = order[first] as number;
+      const isOwn = earlier === later;
+      if (!isOwn && !dependent(steps[first] as Touched, steps[second] as Touched, isShared)) continue;
+      // Nearest first, so what is known by now to come before `second` may have `first` before it.
+      const between = last.flatMap((step, process) =>
+        step > first && (process === earlier || (before[step]?.[earlier] ?? -1) >= first) ? [process] : [],
+      );
+      if (!isOwn && mayRace(earlier, later)) {
+        if (between.length === 0) {
+          adjacent.push({ first, second });
+        } else if (between.every((process) => process === earlier || process === later)) {
+          nested.push({ first, second });
+        }
       }
-      own.add(first);
-      for (const each of before[first] ?? []) own.add(each);
+      for (const [process, step] of (before[first] ?? []).entries()) {
+        last[process] = Math.max(last[process] ?? -1, step ?? -1);
+      }
+      last[earlier] = Math.max(last[earlier] ?? -1, first);
     }
-    before.push(own);
+    before.push(last);
   }
   const byNearness = (a: Pair, b: Pair) => b.second - a.second || b.first - a.first;
   return { adjacent: adjacent.sort(byNearness), nested: nested.sort(byNearness) };
