@@ -1,11 +1,12 @@
 import { Command, CommanderError, Option } from 'commander';
 import type { Strategy } from '../scenarios/run-case.ts';
-import { collect, parseChoices, parseCount, parseDigest, parseSeed } from './arguments.ts';
+import { collect, parseChoices, parseCount, parseDigest, parseSeconds, parseSeed } from './arguments.ts';
 import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import type { Library } from './library.ts';
 import { toolInfo } from './package-info.ts';
+import { defaultShrinkTimeS } from './shrink-budget.ts';
 
 interface Ports {
   readonly io: CliIo;
@@ -54,6 +55,7 @@ function buildProgram({ io, library }: Ports, finish: Finish): Command {
     });
   addRun(program, { io, library }, finish);
   addReplay(program, { io, library }, finish);
+  addShrink(program, { io, library }, finish);
   addList(program, { io, library }, finish);
   addCheck(program, { io, library }, finish);
   addSchema(program, { io, library }, finish);
@@ -72,6 +74,8 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .option('--seed <s>', 'seed of the first run, decimal or 0x... (default: 0)', parseSeed)
     .addOption(strategyOption(['random', 'timed', 'recheck']))
     .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
+    .option('--no-shrink', 'show failing runs as they were found')
+    .addOption(shrinkTimeOption())
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
     .option('--verbose', 'list every case on its own, and print every picture')
@@ -86,6 +90,8 @@ interface RunFlags {
   readonly seed?: bigint;
   readonly strategy: Strategy;
   readonly maxEvents?: number;
+  readonly shrink: boolean;
+  readonly shrinkTime: number;
   readonly json?: true;
   readonly quiet?: true;
   readonly verbose?: true;
@@ -107,7 +113,8 @@ async function run(paths: readonly string[], flags: RunFlags, { io, library }: P
   } = flags;
   const settings = { strategy, runs, firstSeed, maxEvents };
   const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
-  return runCommand({ paths, caseNames, ...settings, ...output }, io, simulator);
+  const shrinkTimeS = flags.shrink ? flags.shrinkTime : undefined;
+  return runCommand({ paths, caseNames, ...settings, shrinkTimeS, ...output }, io, simulator);
 }
 
 function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {
@@ -152,6 +159,51 @@ async function replay(file: string, flags: ReplayFlags, { io, library }: Ports):
   const run = { file, caseName, seed, choices, strategy, maxEvents, recorded: flags.recorded === true };
   const output = { json: flags.json === true, full: flags.full === true, flip: flags.flip === true, trace, save };
   return replayCommand({ ...run, digest, ...output }, io, simulator);
+}
+
+function addShrink(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('shrink')
+    .description('Find the shortest schedule that fails as a run does.')
+    .argument('<file>', 'a scenario, or a recording (.json) that --save wrote')
+    .option('--case <name>', 'which case of the scenario')
+    .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
+    .option('--choices <list>', 'the choices of the run, as a report prints them', parseChoices)
+    .addOption(strategyOption(['random', 'timed'], 'none'))
+    .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
+    .option('--rule <name>', 'the rule to keep broken (default: the one that ended the run)')
+    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
+    .addOption(shrinkTimeOption())
+    .option('--json', 'print one JSON document')
+    .option('--save <file>', 'write the shortest run as a recording')
+    .addHelpText('after', examples(['shrink x.yaml --case clear-first --seed 0x11 --save race.json']))
+    .action((file: string, options: ShrinkFlags) => finish(shrink(file, options, { io, library })));
+}
+
+interface ShrinkFlags {
+  readonly case?: string;
+  readonly seed?: bigint;
+  readonly choices?: string;
+  readonly strategy?: 'random' | 'timed';
+  readonly maxEvents?: number;
+  readonly rule?: string;
+  readonly recorded?: true;
+  readonly shrinkTime: number;
+  readonly json?: true;
+  readonly save?: string;
+}
+
+async function shrink(file: string, flags: ShrinkFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ shrinkCommand }, simulator] = await Promise.all([import('./commands/shrink.ts'), library.simulator()]);
+  const { case: caseName, seed, choices, strategy, maxEvents, rule, shrinkTime: shrinkTimeS, save } = flags;
+  const run = { file, caseName, seed, choices, strategy, maxEvents, recorded: flags.recorded === true };
+  return shrinkCommand({ ...run, rule, shrinkTimeS, json: flags.json === true, save }, io, simulator);
+}
+
+function shrinkTimeOption(): Option {
+  return new Option('--shrink-time <s>', 'seconds to spend on making a failing run shorter')
+    .argParser(parseSeconds)
+    .default(defaultShrinkTimeS);
 }
 
 function addList(program: Command, { io, library }: Ports, finish: Finish): void {

@@ -1,6 +1,6 @@
 import type { ViolationReport } from '../../scenarios/report.ts';
 import { type CampaignSettings, type CaseResult, recordFirst, runCampaign, runCountOf } from '../campaign.ts';
-import { caseLine, caseText } from '../case-text.ts';
+import { caseLine, caseText, toldViolations } from '../case-text.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { InputProblem } from '../find-scenarios.ts';
 import type { CliIo } from '../io.ts';
@@ -10,6 +10,7 @@ import { loadScenarios } from '../load-scenarios.ts';
 import { toolInfo } from '../package-info.ts';
 import { noProgress, startProgress } from '../progress.ts';
 import { nearNames, type Selection, selectCases } from '../select-cases.ts';
+import { type ShrunkViolations, shrinkViolations } from '../shrink-results.ts';
 import { traceText } from '../trace-file.ts';
 import { outcomeOf, styleFor, summarize, summaryText } from '../verdict-text.ts';
 import { printableText } from '../wrap-text.ts';
@@ -23,6 +24,8 @@ export interface RunCommandOptions extends CampaignSettings {
   readonly verbose: boolean;
   /** File for the traces of violating runs. */
   readonly trace: string | undefined;
+  /** Seconds in which to shrink a failing run; undefined: they are shown as they were found. */
+  readonly shrinkTimeS: number | undefined;
 }
 
 interface Campaign {
@@ -31,6 +34,7 @@ interface Campaign {
   readonly simulator: Simulator;
   readonly results: readonly CaseResult[];
   readonly problems: readonly InputProblem[];
+  readonly shrunk: ShrunkViolations;
 }
 
 /** `tornread run`: every case against what is expected of it. */
@@ -46,7 +50,8 @@ export async function runCommand(options: RunCommandOptions, io: CliIo, simulato
   // A misspelt name may be in the file that is broken; otherwise, running the rest would hide it.
   const cases = selection.unmatched.length > 0 && problems.length === 0 ? [] : selection.cases;
   const results = await runAll({ ...selection, cases }, { options, io, simulator });
-  const campaign: Campaign = { options, io, simulator, results, problems };
+  const shrunk = await shrinkShown({ options, io, simulator, results });
+  const campaign: Campaign = { options, io, simulator, results, problems, shrunk };
   await print(campaign);
   if (options.trace !== undefined) {
     writeWholeFile(options.trace, traces(campaign));
@@ -67,12 +72,29 @@ async function runAll(
   }
 }
 
+/** Shrinks what will be shown: the runs with a picture, or, for a document, those of every violation. */
+async function shrinkShown(
+  campaign: Pick<Campaign, 'options' | 'io' | 'simulator' | 'results'>,
+): Promise<ShrunkViolations> {
+  const { options, io, simulator, results } = campaign;
+  const { json, quiet, shrinkTimeS } = options;
+  const shown = json ? results : quiet ? [] : resultsInFull(campaign);
+  return shrinkViolations(shown, ({ report }) => (json ? report.violations : toldViolations(report)), {
+    simulator,
+    interruption: io.interruption,
+    settings: options,
+    shrinkTimeS,
+  });
+}
+
 async function print(campaign: Campaign): Promise<void> {
   const { options, io, results, problems } = campaign;
   const reports = results.map(({ report }) => report);
   const isInterrupted = io.interruption.signal !== undefined;
   if (options.json) {
-    io.stdout.write(documentText(campaignDocument({ tool: toolInfo(), reports, problems, isInterrupted })));
+    io.stdout.write(
+      documentText(campaignDocument({ tool: toolInfo(), reports, shrunk: campaign.shrunk, problems, isInterrupted })),
+    );
     return;
   }
   if (results.length === 0 && !isInterrupted) {
@@ -102,14 +124,17 @@ function isLookedAt({ options, results }: Pick<Campaign, 'options' | 'results'>)
 }
 
 /** In full: cases that are not as expected, and those the user looks at one by one. */
-function caseTexts({ options, simulator, results }: Campaign): readonly string[] {
+function resultsInFull({ options, results }: Pick<Campaign, 'options' | 'results'>): readonly CaseResult[] {
   const isEach = isLookedAt({ options, results });
-  return results
-    .filter(({ report }) => !report.asExpected || (isEach && report.verdict === 'violated'))
-    .map((result) => {
-      const record = (violation: ViolationReport) => recordFirst(result, violation, { simulator, settings: options });
-      return caseText(result, { settings: options, record });
-    });
+  return results.filter(({ report }) => !report.asExpected || (isEach && report.verdict === 'violated'));
+}
+
+function caseTexts(campaign: Campaign): readonly string[] {
+  const { options, simulator, shrunk } = campaign;
+  return resultsInFull(campaign).map((result) => {
+    const record = (violation: ViolationReport) => recordFirst(result, violation, { simulator, settings: options });
+    return caseText(result, { settings: options, record, shrunk });
+  });
 }
 
 /** The traces of the first violating run of each case, one after the other. */
