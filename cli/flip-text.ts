@@ -46,7 +46,7 @@ function sentence({ before, after }: FlipReport, index: number, scene: Scene): s
 }
 
 /** A step in words that hold in both orders: not what a read found. */
-export function stepText({ record: index, label }: FlipStep, { record, book }: Scene): string {
+function stepText({ record: index, label }: FlipStep, { record, book }: Scene): string {
   const event = record.records[index]?.event;
   if (event === undefined) {
     return label;

@@ -12,7 +12,7 @@ import { printableText, wrapText } from './wrap-text.ts';
 const textWidth = 80;
 
 /** `shrunk from 38 context switches and 83 events to 3 and 18`, with a note where the search did not end by itself. */
-export function shrunkText({ before, after, end }: ShrinkReport): string {
+function shrunkText({ before, after, end }: ShrinkReport): string {
   const from = `${switchesText(before)} and ${counted(before.events, 'event')}`;
   switch (end) {
     case 'minimal':
@@ -60,7 +60,7 @@ function switchesText({ switches }: ScheduleFigures): string {
 }
 
 /** The command that shows the run a report ends with. */
-export function choicesCommand(file: string, record: RunRecord): string {
+function choicesCommand(file: string, record: RunRecord): string {
   return commandText(['replay', fileWord(file), '--case', record.case, '--choices', record.choices]);
 }
 
@@ -79,46 +79,17 @@ const maxChoicesLength = 120;
 
 /**
  * The end of a picture in a campaign's report: what was cut, and the one command that repeats the picture. The seed is
- * that of the run that was found; where the choices are too long for a line, it leads to the picture by way of `shrink`.
+ * that of the run that was found; where the choices are too long for a line, `shrink` leads from it to the picture.
  */
 export function shrunkEnd(report: ShrinkReport, found: RunAddress & { readonly rule: string }): readonly string[] {
   const { record, end } = report;
-  const isShort = record.choices.length <= maxChoicesLength && end !== 'unshrinkable';
+  const text = wrapText(shrunkText(report), textWidth);
   if (end === 'unshrinkable') {
-    return [shrunkText(report), replayCommand(found)];
+    return [...text, replayCommand(found)];
   }
-  const text = wrapText(printableText(shrunkText(report)), textWidth);
-  return isShort
+  return record.choices.length <= maxChoicesLength
     ? [...text, `found with ${seedWords(found)}`, choicesCommand(record.file, record)]
     : [...text, shrinkCommand(found)];
-}
-
-/** A recording's scenario file may not be there any more; then the way to the run is the one the user took. */
-function repeatCommand({ recordingFile, recorded }: ReplayedRun, { record }: ShrinkReport, save: string | undefined) {
-  if (save !== undefined) {
-    return commandText(['replay', save]);
-  }
-  return recordingFile === undefined
-    ? choicesCommand(record.file, record)
-    : commandText(['shrink', recordingFile, ...(recorded ? ['--recorded'] : [])]);
-}
-
-/** Longest list of choices that goes into a command of a report: it should still be one line of a mail, or nearly. */
-const maxChoicesLength = 120;
-
-/**
- * The end of a picture in a campaign's report: what was cut, and the one command that repeats the picture. The seed is
- * that of the run that was found; where the choices are too long for a line, it leads to the picture by way of `shrink`.
- */
-export function shrunkEnd(report: ShrinkReport, found: RunAddress & { readonly rule: string }): readonly string[] {
-  const { record, end } = report;
-  const isShort = record.choices.length <= maxChoicesLength && end !== 'unshrinkable';
-  if (end === 'unshrinkable') {
-    return [shrunkText(report), replayCommand(found)];
-  }
-  const text = isShort ? `${shrunkText(report)}; found with ${seedWords(found)}` : shrunkText(report);
-  const command = isShort ? choicesCommand(record.file, record) : shrinkCommand(found);
-  return [...wrapText(printableText(text), textWidth), command];
 }
 
 /** The document of `shrink --json`. */

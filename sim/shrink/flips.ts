@@ -7,7 +7,7 @@ import type { FailureRuns } from './shrink.ts';
 const nobody = -1;
 
 /** Two steps of a failing run whose order decides: with `second` before `first`, the run holds. */
-export interface Flip {
+interface Flip {
   /** Positions in the order of the failing run. */
   readonly first: number;
   readonly second: number;
