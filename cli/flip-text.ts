@@ -4,6 +4,7 @@ import type { RunRecord } from '../scenarios/report.ts';
 import { eventText } from './event-text.ts';
 import { createNameBook, type NameBook } from './name-book.ts';
 import type { PictureMarks } from './picture.ts';
+import { counted } from './verdict-text.ts';
 import { toAscii, wrapText } from './wrap-text.ts';
 
 const textWidth = 72;
@@ -22,10 +23,10 @@ export function flipMarks({ flips }: FlipsReport): PictureMarks {
 }
 
 /** One sentence a flip, nearest to the violation first. */
-export function flipText({ flips, violation }: FlipsReport, record: RunRecord): readonly string[] {
+export function flipText({ flips, tried }: FlipsReport, record: RunRecord): readonly string[] {
   if (flips.length === 0) {
     return wrapText(
-      `flip: no single pair of steps, turned round, makes it hold; ${violation.rule} is broken in each order`,
+      `flip: no single pair of steps, turned round, makes it hold (${counted(tried, 'pair')} tried)`,
       textWidth,
     );
   }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ViolationReport } from '../scenarios/report.ts';
 import type { ShrinkReport } from '../scenarios/shrink-case.ts';
-import type { CampaignSettings, CaseResult } from './campaign.ts';
+import { type CampaignSettings, type CaseResult, recordFirst } from './campaign.ts';
 import type { Interruption } from './io.ts';
 import type { Simulator } from './library.ts';
 import { shrinkBudget } from './shrink-budget.ts';
@@ -32,6 +32,8 @@ export async function shrinkViolations(
       break;
     }
     const { rule, first } = violation;
+    // What is shrunk has to be the run that was found.
+    recordFirst(result, violation, { simulator, settings });
     const strategy = result.report.strategy === 'timed' ? 'timed' : 'random';
     const { maxEvents } = settings;
     const how = { strategy, seed: BigInt(first.seed), ...(maxEvents === undefined ? {} : { maxEvents }) } as const;
