@@ -31,12 +31,11 @@ export async function shrinkViolations(
     if (interruption.signal !== undefined) {
       break;
     }
-    const { rule, first } = violation;
+    const { rule } = violation;
     // What is shrunk has to be the run that was found.
-    recordFirst(result, violation, { simulator, settings });
-    const strategy = result.report.strategy === 'timed' ? 'timed' : 'random';
+    const { choices } = recordFirst(result, violation, { simulator, settings });
     const { maxEvents } = settings;
-    const how = { strategy, seed: BigInt(first.seed), ...(maxEvents === undefined ? {} : { maxEvents }) } as const;
+    const how = { choices, ...(maxEvents === undefined ? {} : { maxEvents }) };
     const report = simulator.shrinkCase(result.scenarioCase, how, {
       rule,
       shouldStop: shrinkBudget(shrinkTimeS ?? 0),

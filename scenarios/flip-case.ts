@@ -47,14 +47,14 @@ const notes = /^(?:checker\.|reach\.|entries|kernel\.)/;
 export function flipCase(
   scenarioCase: ScenarioCase,
   record: RunRecord,
-  settings: Pick<ShrinkSettings, 'rule'> = {},
+  settings: Pick<ShrinkSettings, 'rule'> & { readonly maxEvents?: number } = {},
 ): FlipsReport | undefined {
   const violation = record.violations.findLast(({ rule }) => settings.rule === undefined || rule === settings.rule);
   const recording = decodeRecording(record.choices);
   if (violation === undefined || recording === undefined) {
     return undefined;
   }
-  const world = assembleCase(scenarioCase, undefined);
+  const world = assembleCase(scenarioCase, settings.maxEvents);
   const { kernel } = world.system;
   const runs = new FailureRuns(kernel, violation);
   const noted = runs.noted(new ReplayScheduler(recording));

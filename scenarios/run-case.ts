@@ -183,7 +183,7 @@ class Campaign {
 
 export type ReplayOptions =
   | { readonly strategy: 'random' | 'timed'; readonly seed: bigint; readonly maxEvents?: number }
-  | { readonly choices: string };
+  | { readonly choices: string; readonly maxEvents?: number };
 
 /** One run, recorded. Throws ReplayDivergedError of sim/ when recorded choices do not fit. */
 export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): RunRecord {
@@ -198,7 +198,7 @@ export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): 
   }
   const scheduler = new ReplayScheduler(recording);
   const strategy = recording.drawsTimes ? 'timed' : 'random';
-  const record = recordRun(scenarioCase, assembleCase(scenarioCase, undefined), scheduler, strategy);
+  const record = recordRun(scenarioCase, assembleCase(scenarioCase, options.maxEvents), scheduler, strategy);
   scheduler.assertUsedUp();
   return record;
 }

@@ -57,7 +57,7 @@ export function shrinkCase(
   if (violation === undefined || recording === undefined) {
     return undefined;
   }
-  const world = assembleCase(scenarioCase, 'maxEvents' in how ? how.maxEvents : undefined);
+  const world = assembleCase(scenarioCase, how.maxEvents);
   const { kernel } = world.system;
   const runs = new FailureRuns(kernel, violation);
   const noted = runs.noted(new ReplayScheduler(recording));

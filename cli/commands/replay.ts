@@ -66,11 +66,11 @@ function checkOptions(options: ReplayCommandOptions): void {
   }
 }
 
-function flipsOf({ scenarioCase, record }: ReplayedRun, simulator: Simulator): FlipsReport {
+function flipsOf({ scenarioCase, record, maxEvents }: ReplayedRun, simulator: Simulator): FlipsReport {
   if (record.violations.length === 0) {
     throw usageError('--flip asks what would have made a failing run hold, and this run breaks no rule');
   }
-  const flips = simulator.flipCase(scenarioCase, record);
+  const flips = simulator.flipCase(scenarioCase, record, maxEvents === undefined ? {} : { maxEvents });
   if (flips === undefined) {
     throw usageError(
       '--flip turns two steps of an order round, and the order of this run with drawn times does not fail by itself; ' +

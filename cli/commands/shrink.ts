@@ -28,7 +28,7 @@ export async function shrinkCommand(options: ShrinkCommandOptions, io: CliIo, si
   const run = openRun(options, simulator);
   const report = simulator.shrinkCase(
     run.scenarioCase,
-    { choices: run.record.choices },
+    { choices: run.record.choices, ...(run.maxEvents === undefined ? {} : { maxEvents: run.maxEvents }) },
     { ...(rule === undefined ? {} : { rule }), shouldStop: shrinkBudget(options.shrinkTimeS) },
   );
   if (report === undefined) {
