@@ -2,7 +2,10 @@ import type { CaseReport, RunRecord, ViolationReport } from '../scenarios/report
 import type { CampaignSettings, CaseResult } from './campaign.ts';
 import { campaignCommand, replayCommand } from './command-text.ts';
 import { drawPicture } from './picture.ts';
+import type { ShrunkViolations } from './shrink-results.ts';
+import { shrunkEnd } from './shrink-text.ts';
 import { counted, expectedText } from './verdict-text.ts';
+import { violationText } from './violation-text.ts';
 import { printableText, wrapText } from './wrap-text.ts';
 
 const textWidth = 80;
@@ -10,18 +13,20 @@ const textWidth = 80;
 export interface CaseTextPorts {
   readonly settings: CampaignSettings;
   readonly record: (violation: ViolationReport) => RunRecord;
+  readonly shrunk: ShrunkViolations;
 }
 
 /** A case in full: each broken rule with its picture, and as the last line the command that repeats it. */
-export function caseText({ report }: CaseResult, { settings, record }: CaseTextPorts): string {
+export function caseText({ report }: CaseResult, ports: CaseTextPorts): string {
+  const { settings } = ports;
   const title = `${report.scenario} ${report.case}: ${report.asExpected ? 'as expected' : 'not as expected'}`;
   const reason = report.reason === '' ? [] : [reasonText(report)];
   const head = [title, ...reason].flatMap((line) => wrapText(printableText(line), textWidth));
-  const groups = bySeed(toldViolations(report));
+  const groups = byRun(toldViolations(report), ports.shrunk);
   if (groups.length === 0) {
     return [...head, '', repeatCommand(report, settings)].join('\n');
   }
-  const blocks = groups.map((violations) => violationBlock({ report, settings, record }, violations));
+  const blocks = groups.map((violations) => violationBlock({ report, ...ports }, violations));
   return `${head.join('\n')}\n${blocks.join('\n\n')}`;
 }
 
@@ -47,15 +52,6 @@ function reasonText(report: CaseReport): string {
   return `${report.reason} (the case expects: ${expectedText(report)})`;
 }
 
-/** One sentence a broken rule, with the section that has the rule. */
-export function violationText(
-  violation: { rule: string; message: string; source: string },
-  note = '',
-): readonly string[] {
-  const { rule, message, source } = violation;
-  return wrapText(printableText(`${rule}${note}: ${message} (${source})`), textWidth);
-}
-
 /** What the run drew of the `free` variables; nothing if there are none. */
 export function knobsText({ knobs }: Pick<RunRecord, 'knobs'>): readonly string[] {
   const drawn = Object.entries(knobs).map(([name, value]) => `${name}=${value}`);
@@ -63,13 +59,13 @@ export function knobsText({ knobs }: Pick<RunRecord, 'knobs'>): readonly string[
 }
 
 /** The unexpected rules of a case that has some: the others are not the news. */
-function toldViolations({ violations, expect, asExpected }: CaseReport): readonly ViolationReport[] {
+export function toldViolations({ violations, expect, asExpected }: CaseReport): readonly ViolationReport[] {
   const unexpected = violations.filter(({ rule }) => !expect.includes(rule));
   return asExpected || unexpected.length === 0 ? violations : unexpected;
 }
 
 function violationBlock(
-  { report, settings, record }: CaseTextPorts & { readonly report: CaseReport },
+  { report, settings, record, shrunk }: CaseTextPorts & { readonly report: CaseReport },
   violations: readonly ViolationReport[],
 ): string {
   const [first] = violations;
@@ -82,22 +78,22 @@ function violationBlock(
       ` in ${each.count} of ${counted(report.runs, report.exploration === null ? 'run' : 'execution')}`,
     ),
   );
-  const run = record(first);
-  return [
-    ...sentences,
-    ...knobsText(run),
-    '',
-    drawPicture(run),
-    '',
-    replayCommand(runAddress(report, first, settings)),
-  ].join('\n');
+  const shorter = shrunk.get(first);
+  const run = shorter?.record ?? record(first);
+  const address = runAddress(report, first, settings);
+  const end = shorter === undefined ? [replayCommand(address)] : shrunkEnd(shorter, { ...address, rule: first.rule });
+  return [...sentences, ...knobsText(run), '', drawPicture(run), '', ...end].join('\n');
 }
 
-/** Two rules that one run broke first make one picture. */
-function bySeed(violations: readonly ViolationReport[]): readonly (readonly ViolationReport[])[] {
+/** Two rules that one run broke first make one picture; a shorter run may break one of them alone. */
+function byRun(
+  violations: readonly ViolationReport[],
+  shrunk: ShrunkViolations,
+): readonly (readonly ViolationReport[])[] {
   const groups = new Map<string, ViolationReport[]>();
   for (const violation of violations) {
-    groups.set(violation.first.seed, [...(groups.get(violation.first.seed) ?? []), violation]);
+    const run = shrunk.get(violation)?.record.choices ?? violation.first.seed;
+    groups.set(run, [...(groups.get(run) ?? []), violation]);
   }
   return [...groups.values()];
 }

@@ -42,6 +42,16 @@ export function replayCommand(run: RunAddress): string {
   return commandText(['replay', fileWord(run.file), ...replayWords(run)]);
 }
 
+/** The command that finds a run by its seed and shows the shortest one that fails like it. */
+export function shrinkCommand(run: RunAddress & { readonly rule: string }): string {
+  return commandText(['shrink', fileWord(run.file), ...replayWords(run), '--rule', run.rule]);
+}
+
+/** `--seed 0x11`, and what else the seed needs to mean that run. */
+export function seedWords(run: RunAddress): string {
+  return replayWords(run).slice(2).map(shellWord).join(' ');
+}
+
 /** What follows `replay FILE`, for a table that names the scenario once for many runs. */
 export function replayOptions(run: RunAddress): string {
   return replayWords(run).map(shellWord).join(' ');
@@ -60,7 +70,7 @@ export function campaignCommand(run: RunAddress & { readonly runs: number }): st
 }
 
 /** A file whose name begins with `-` would be taken for an option. */
-function fileWord(file: string): string {
+export function fileWord(file: string): string {
   return file.startsWith('-') ? `./${file}` : file;
 }
 

@@ -30,7 +30,7 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
 }
 
 /** What a proof is limited to; '' for one that is not. */
-export function boundText({ exploration }: CaseReport): string {
+function boundText({ exploration }: CaseReport): string {
   const bound = exploration?.preemptions ?? null;
   return bound === null ? '' : `proved up to ${bound} preemption${bound === 1 ? '' : 's'}`;
 }

@@ -1,6 +1,8 @@
 import type { CaseReport, ViolationReport } from '../scenarios/report.ts';
 import type { InputProblem } from './find-scenarios.ts';
 import type { ToolInfo } from './package-info.ts';
+import type { ShrunkViolations } from './shrink-results.ts';
+import { shrunkJson } from './shrunk-json.ts';
 import { summarize } from './verdict-text.ts';
 
 const schemaVersion = 1;
@@ -13,15 +15,16 @@ export function documentHead(tool: ToolInfo): { readonly schema: number; readonl
 export interface CampaignDocument {
   readonly tool: ToolInfo;
   readonly reports: readonly CaseReport[];
+  readonly shrunk: ShrunkViolations;
   readonly problems: readonly InputProblem[];
   readonly isInterrupted: boolean;
 }
 
 /** What `run --json` prints: fields in this order, no times, so that equal results are equal bytes. */
-export function campaignDocument({ tool, reports, problems, isInterrupted }: CampaignDocument): object {
+export function campaignDocument({ tool, reports, shrunk, problems, isInterrupted }: CampaignDocument): object {
   return {
     ...documentHead(tool),
-    results: reports.map(caseJson),
+    results: reports.map((report) => caseJson(report, shrunk)),
     summary: summarize(reports),
     ...lostJson(reports),
     ...errorsJson(problems),
@@ -49,7 +52,7 @@ export function documentText(document: object): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function caseJson(report: CaseReport): object {
+function caseJson(report: CaseReport, shrunk: ShrunkViolations): object {
   return {
     scenario: report.scenario,
     case: report.case,
@@ -63,7 +66,7 @@ function caseJson(report: CaseReport): object {
     runs: report.runs,
     events: report.events,
     states: report.states,
-    violations: report.violations.map(violationJson),
+    violations: report.violations.map((violation) => violationJson(violation, shrunk)),
     notReached: [...report.notReached],
     reason: report.reason,
     guarantee: report.guarantee,
@@ -71,13 +74,9 @@ function caseJson(report: CaseReport): object {
   };
 }
 
-function violationJson({ rule, message, source, count, first }: ViolationReport): object {
+function violationJson(violation: ViolationReport, shrunk: ShrunkViolations): object {
+  const { rule, message, source, count, first } = violation;
   const { seed, run, choices, events, digest, knobs } = first;
-  return {
-    rule,
-    message,
-    source,
-    count,
-    first: { seed: seed === '' ? null : seed, run, choices, events, digest, knobs: { ...knobs } },
-  };
+  const run0 = { seed: seed === '' ? null : seed, run, choices, events, digest, knobs: { ...knobs } };
+  return { rule, message, source, count, first: { ...run0, shrunk: shrunkJson(shrunk.get(violation)) } };
 }

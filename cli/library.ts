@@ -1,15 +1,20 @@
 import type { ExploreOptions } from '../scenarios/explore-case.ts';
+import type { flipCase } from '../scenarios/flip-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { CaseReport, RunRecord } from '../scenarios/report.ts';
 import type { CampaignOutcome, ReplayOptions, RunOptions, ScheduleOptions } from '../scenarios/run-case.ts';
+import type { shrinkCase } from '../scenarios/shrink-case.ts';
 
 /** What commands need of the simulator; tests plant their own. */
 export interface Simulator {
   readonly loadScenarioFile: (path: string) => LoadedScenario;
+  readonly loadScenario: (file: string, bytes: Uint8Array) => LoadedScenario;
   readonly runCaseInSlices: (scenarioCase: ScenarioCase, options: RunOptions) => Promise<CaseReport>;
   readonly exploreCaseInSlices: (scenarioCase: ScenarioCase, options: ExploreOptions) => Promise<CaseReport>;
   readonly reportCase: (scenarioCase: ScenarioCase, options: ScheduleOptions, outcome: CampaignOutcome) => CaseReport;
   readonly replayCase: (scenarioCase: ScenarioCase, options: ReplayOptions) => RunRecord;
+  readonly shrinkCase: typeof shrinkCase;
+  readonly flipCase: typeof flipCase;
 }
 
 /** The tables `list` prints. */
@@ -40,13 +45,17 @@ export interface Library {
 
 export const library: Library = {
   simulator: async () => {
-    const [{ loadScenarioFile }, { runCaseInSlices, reportCase, replayCase }, { exploreCaseInSlices }] =
-      await Promise.all([
-        import('../scenarios/load-scenario.ts'),
-        import('../scenarios/run-case.ts'),
-        import('../scenarios/explore-case.ts'),
-      ]);
-    return { loadScenarioFile, runCaseInSlices, reportCase, exploreCaseInSlices, replayCase };
+    const [{ loadScenario, loadScenarioFile }, { runCaseInSlices, reportCase, replayCase }] = await Promise.all([
+      import('../scenarios/load-scenario.ts'),
+      import('../scenarios/run-case.ts'),
+    ]);
+    const [{ exploreCaseInSlices }, { shrinkCase }, { flipCase }] = await Promise.all([
+      import('../scenarios/explore-case.ts'),
+      import('../scenarios/shrink-case.ts'),
+      import('../scenarios/flip-case.ts'),
+    ]);
+    const loading = { loadScenario, loadScenarioFile };
+    return { ...loading, runCaseInSlices, reportCase, replayCase, exploreCaseInSlices, shrinkCase, flipCase };
   },
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),

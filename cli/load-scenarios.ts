@@ -50,13 +50,29 @@ export function loadOneScenario(path: string, simulator: Simulator): LoadedScena
   throw new CommandError(exitCodes.invalidInput, loaded.text);
 }
 
+/** Loads the scenario that a recording holds; messages name the file it was recorded from. */
+export function loadScenarioText(
+  { file, text }: { readonly file: string; readonly text: string },
+  simulator: Simulator,
+): LoadedScenario {
+  const loaded = loadWith(file, () => simulator.loadScenario(file, Buffer.from(text, 'utf8')));
+  if ('scenario' in loaded) {
+    return loaded.scenario;
+  }
+  throw new CommandError(exitCodes.invalidInput, loaded.text);
+}
+
 type Loaded =
   | { readonly scenario: LoadedScenario }
   | { readonly problems: readonly InputProblem[]; readonly text: string };
 
 function loadScenario(file: string, simulator: Simulator): Loaded {
+  return loadWith(file, () => simulator.loadScenarioFile(file));
+}
+
+function loadWith(file: string, load: () => LoadedScenario): Loaded {
   try {
-    return { scenario: simulator.loadScenarioFile(file) };
+    return { scenario: load() };
   } catch (error) {
     if (error instanceof ScenarioError) {
       const problems = error.diagnostics.map(({ file: at, line, column, message, hint = null }) => {

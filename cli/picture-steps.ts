@@ -23,6 +23,8 @@ interface StoreRun {
   readonly target: string;
   /** ` = 0`, `: P=1 DID=5`. */
   readonly value: string;
+  /** ` (1)`, at the end of the line; stores with one are not joined with others. */
+  readonly mark: string;
   readonly eventCount: number;
 }
 
@@ -32,6 +34,8 @@ export interface PictureSource {
   readonly record: RunRecord;
   readonly book: NameBook;
   readonly agents: PictureAgents;
+  /** By the index of a record, what to write at the end of its line. */
+  readonly marks: ReadonlyMap<number, string>;
 }
 
 interface Shown extends PictureSource {
@@ -61,7 +65,8 @@ export function pictureSteps(source: PictureSource, selected: readonly number[])
   return items.map((item) => ('step' in item ? item.step : runStep(item.run)));
 }
 
-function itemOf({ record, book, agents, states, main }: Shown, index: number): Item | undefined {
+function itemOf(shown: Shown, index: number): Item | undefined {
+  const { record, book, agents, states, main, marks } = shown;
   const event = record.records[index]?.event;
   if (event === undefined) {
     return undefined;
@@ -69,13 +74,23 @@ function itemOf({ record, book, agents, states, main }: Shown, index: number): I
   const column = agents.columnOf(index);
   if (event.kind === 'store' || event.kind === 'store-buffered') {
     const state = states.get(index);
-    return state === undefined ? undefined : { run: { column, state, ...storeOf(event, book), eventCount: 1 } };
+    const run = { column, ...storeOf(event, book), mark: storeMark(shown, index), eventCount: 1 };
+    return state === undefined ? undefined : { run: { ...run, state } };
   }
   if (event.kind === 'violation' && index !== main) {
     return { step: { column, text: `< ${event.rule} >`, eventCount: 1 } };
   }
   const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
-  return { step: { column, text: eventText(event, book), isProse, eventCount: 1 } };
+  const mark = marks.has(index) ? ` ${marks.get(index)}` : '';
+  return { step: { column, text: `${eventText(event, book)}${mark}`, isProse, eventCount: 1 } };
+}
+
+/** A store with one line for its issue and its drain has the marks of both. */
+function storeMark({ agents, states, marks }: Shown, index: number): string {
+  const others = [agents.issueOf(index), agents.drainOf(index)].filter((each) => each !== undefined);
+  const unshown = others.filter((each) => !states.has(each));
+  const found = [index, ...unshown].flatMap((each) => marks.get(each) ?? []);
+  return found.map((mark) => ` ${mark}`).join('');
 }
 
 /** What the picture is about: where it ends, and of what that step broke the first; the rest are stations or echoes. */
@@ -109,6 +124,9 @@ function join(last: Item, next: Item): Item | undefined {
     return undefined;
   }
   const [a, b] = [last.run, next.run];
+  if (a.mark !== '' || b.mark !== '') {
+    return undefined;
+  }
   const isSame = a.column === b.column && a.state === b.state && a.place !== undefined && a.place === b.place;
   const isNew = !b.qwords.some((qword) => a.qwords.includes(qword));
   // Once visible, what was stored has been said at its issue.
@@ -135,11 +153,11 @@ function manyQwordsText(qwords: readonly number[]): string {
   return runs.map(({ first, last }) => (first === last ? qwordsText(first, 1) : `q${first}-q${last}`)).join(', ');
 }
 
-function runStep({ column, state, target, value, eventCount }: StoreRun): PictureStep {
+function runStep({ column, state, target, value, mark, eventCount }: StoreRun): PictureStep {
   const texts = {
     done: `store ${target}${value}`,
     buffered: `store ${target}${value} (buffered)`,
     visible: `(${target} visible)`,
   };
-  return { column, text: texts[state], eventCount };
+  return { column, text: `${texts[state]}${mark}`, eventCount };
 }

@@ -13,14 +13,23 @@ const cutAbove = 28;
 const keptAtTop = 4;
 const minKeptAtEnd = 6;
 
+/** By the index of a record, what to write at the end of its line; what is marked is shown. */
+export type PictureMarks = ReadonlyMap<number, string>;
+
+const noMarks: PictureMarks = new Map();
+
 /**
  * The race of one run as text: a column for each agent, time downwards, the violation in `< … >` where it happened.
  * ASCII, at most 72 characters wide and about 25 lines long, ready to paste into a mail.
  */
-export function drawPicture(record: RunRecord): string {
+export function drawPicture(record: RunRecord, marks: PictureMarks = noMarks): string {
   const book = createNameBook(record);
   const agents = pictureAgents(record);
-  const steps = pictureSteps({ record, book, agents }, selectRecords(record, book));
+  const selected = new Set([...selectRecords(record, book), ...marks.keys()]);
+  const steps = pictureSteps(
+    { record, book, agents, marks },
+    [...selected].sort((a, b) => a - b),
+  );
   return shorten(steps.length > 0 ? steps : violationsAlone(record), agents.order);
 }
 

@@ -11,11 +11,14 @@ import {
   parseSeconds,
   parseSeed,
 } from './arguments.ts';
+import type { ResultOutput } from './case-results.ts';
+import { CommandError } from './command-error.ts';
 import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import type { Library } from './library.ts';
 import { toolInfo } from './package-info.ts';
+import { defaultShrinkTimeS } from './shrink-budget.ts';
 
 interface Ports {
   readonly io: CliIo;
@@ -65,6 +68,7 @@ function buildProgram({ io, library }: Ports, finish: Finish): Command {
   addRun(program, { io, library }, finish);
   addExplore(program, { io, library }, finish);
   addReplay(program, { io, library }, finish);
+  addShrink(program, { io, library }, finish);
   addList(program, { io, library }, finish);
   addCheck(program, { io, library }, finish);
   addSchema(program, { io, library }, finish);
@@ -81,11 +85,13 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
     .option('--case <name>', 'only this case, or all whose name begins with these parts (repeatable)', collect)
     .option('--seeds <n>', 'runs of each case (default: what the case says)', parseCount)
     .option('--seed <s>', 'seed of the first run, decimal or 0x... (default: 0)', parseSeed)
-    .addOption(strategyOption([...seededStrategies, 'recheck']).default('portfolio'))
+    .addOption(strategyOption([...seededStrategies, 'recheck', 'exhaustive']).default('portfolio'))
     .addOption(depthOption())
     .option('--max-events <n>', 'steps of a run after which it is inconclusive', parseCount)
     .option('-j, --jobs <n>', 'worker processes (default: one for each core)', parseJobs)
     .option('--run-timeout <s>', 'seconds after which a worker gives a run up (default: 30)', parseSeconds)
+    .option('--no-shrink', 'show failing runs as they were found')
+    .addOption(shrinkTimeOption())
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
     .option('--verbose', 'list every case on its own, and print every picture')
@@ -97,41 +103,47 @@ function addRun(program: Command, { io, library }: Ports, finish: Finish): void 
 /** A run takes milliseconds; the longest ones, bounded by their limits, seconds. */
 const defaultRunTimeoutS = 30;
 
-interface RunFlags {
+interface RunFlags extends OutputFlags {
   readonly case?: readonly string[];
   readonly seeds?: number;
   readonly seed?: bigint;
-  readonly strategy: Strategy;
+  readonly strategy: Strategy | 'exhaustive';
   readonly depth?: number;
   readonly maxEvents?: number;
   readonly jobs?: number;
   readonly runTimeout?: number;
-  readonly json?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
   readonly trace?: string;
 }
 
 async function run(paths: readonly string[], flags: RunFlags, { io, library }: Ports): Promise<ExitCode> {
+  const { case: caseNames = [], seeds: runs, seed: firstSeed, strategy, depth, maxEvents, trace } = flags;
+  if (strategy === 'exhaustive') {
+    if ([runs, firstSeed, depth, trace].some((given) => given !== undefined)) {
+      throw new CommandError(
+        exitCodes.usage,
+        '--strategy exhaustive has no use for --seeds, --seed, --depth or --trace',
+      );
+    }
+    return explore(paths, { ...flags, reduction: true }, { io, library });
+  }
   const [{ runCommand }, simulator] = await Promise.all([import('./commands/run.ts'), library.simulator()]);
-  const {
-    case: caseNames = [],
-    seeds: runs,
-    seed: firstSeed = 0n,
-    strategy,
-    depth,
-    maxEvents,
-    jobs = availableParallelism(),
-    runTimeout = defaultRunTimeoutS,
-    json,
-    quiet,
-    verbose,
-    trace,
-  } = flags;
-  const settings = { strategy, depth, runs, firstSeed, maxEvents };
-  const output = { json: json === true, quiet: quiet === true, verbose: verbose === true, trace };
+  const { jobs = availableParallelism(), runTimeout = defaultRunTimeoutS } = flags;
+  const settings = { strategy, depth, runs, firstSeed: firstSeed ?? 0n, maxEvents };
   const workers = { jobs, runTimeoutMs: runTimeout * 1000 };
-  return runCommand({ paths, caseNames, ...settings, ...workers, ...output }, io, simulator);
+  return runCommand({ paths, caseNames, ...settings, ...workers, ...outputOf(flags), trace }, io, simulator);
+}
+
+interface OutputFlags {
+  readonly shrink: boolean;
+  readonly shrinkTime: number;
+  readonly json?: true;
+  readonly quiet?: true;
+  readonly verbose?: true;
+}
+
+function outputOf({ json, quiet, verbose, shrink: shrinks, shrinkTime }: OutputFlags): ResultOutput {
+  const shrinkTimeS = shrinks ? shrinkTime : undefined;
+  return { json: json === true, quiet: quiet === true, verbose: verbose === true, shrinkTimeS };
 }
 
 function addExplore(program: Command, { io, library }: Ports, finish: Finish): void {
@@ -147,6 +159,8 @@ function addExplore(program: Command, { io, library }: Ports, finish: Finish): v
     .option('--no-reduction', 'take also orders that differ only in steps which do not touch each other')
     .option('--exact', 'keep whole states, not fingerprints: slow, for small cases')
     .option('--all', 'search also the cases that their files mark as sampled')
+    .option('--no-shrink', 'show failing runs as they were found')
+    .addOption(shrinkTimeOption())
     .option('--json', 'print one JSON document')
     .addOption(new Option('--quiet', 'print only what is not as expected').conflicts('verbose'))
     .option('--verbose', 'list every case on its own, and print every picture')
@@ -154,7 +168,7 @@ function addExplore(program: Command, { io, library }: Ports, finish: Finish): v
     .action((paths: string[], options: ExploreFlags) => finish(explore(paths, options, { io, library })));
 }
 
-interface ExploreFlags {
+interface ExploreFlags extends OutputFlags {
   readonly case?: readonly string[];
   readonly maxPreemptions?: number;
   readonly maxExecutions?: number;
@@ -163,9 +177,6 @@ interface ExploreFlags {
   readonly reduction: boolean;
   readonly exact?: true;
   readonly all?: true;
-  readonly json?: true;
-  readonly quiet?: true;
-  readonly verbose?: true;
 }
 
 async function explore(paths: readonly string[], flags: ExploreFlags, { io, library }: Ports): Promise<ExitCode> {
@@ -173,8 +184,7 @@ async function explore(paths: readonly string[], flags: ExploreFlags, { io, libr
   const { case: caseNames = [], maxPreemptions, maxExecutions, timeBudget: timeBudgetSeconds, maxEvents } = flags;
   const bounds = { maxPreemptions, maxExecutions, timeBudgetSeconds, maxEvents };
   const how = { reduces: flags.reduction, isExact: flags.exact === true, all: flags.all === true };
-  const output = { json: flags.json === true, quiet: flags.quiet === true, verbose: flags.verbose === true };
-  return exploreCommand({ paths, caseNames, ...bounds, ...how, ...output }, io, simulator);
+  return exploreCommand({ paths, caseNames, ...bounds, ...how, ...outputOf(flags) }, io, simulator);
 }
 
 function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {
@@ -190,6 +200,8 @@ function addReplay(program: Command, { io, library }: Ports, finish: Finish): vo
     .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
     .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
     .option('--full', 'print every event, one line each')
+    .option('--flip', 'show which two steps, turned round, would make a failing run hold')
+    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
     .option('--json', 'print one JSON document')
     .option('--trace <file>', 'write the run as JSON Lines')
     .option('--save <file>', 'write a recording')
@@ -206,6 +218,8 @@ interface ReplayFlags {
   readonly maxEvents?: number;
   readonly digest?: string;
   readonly full?: true;
+  readonly flip?: true;
+  readonly recorded?: true;
   readonly json?: true;
   readonly trace?: string;
   readonly save?: string;
@@ -214,9 +228,56 @@ interface ReplayFlags {
 async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
   const { case: caseName, seed, choices, strategy, depth, maxEvents, digest, trace, save } = flags;
-  const output = { json: flags.json === true, full: flags.full === true, trace, save };
-  const how = { seed, choices, strategy, depth, maxEvents, digest };
-  return replayCommand({ file, caseName, ...how, ...output }, io, simulator);
+  const run = { file, caseName, seed, choices, strategy, depth, maxEvents, recorded: flags.recorded === true };
+  const output = { json: flags.json === true, full: flags.full === true, flip: flags.flip === true, trace, save };
+  return replayCommand({ ...run, digest, ...output }, io, simulator);
+}
+
+function addShrink(program: Command, { io, library }: Ports, finish: Finish): void {
+  program
+    .command('shrink')
+    .description('Find the shortest schedule that fails as a run does.')
+    .argument('<file>', 'a scenario, or a recording (.json) that --save wrote')
+    .option('--case <name>', 'which case of the scenario')
+    .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
+    .option('--choices <list>', 'the choices of the run, as a report prints them', parseChoices)
+    .addOption(strategyOption(seededStrategies))
+    .addOption(depthOption())
+    .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
+    .option('--rule <name>', 'the rule to keep broken (default: the one that ended the run)')
+    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
+    .addOption(shrinkTimeOption())
+    .option('--json', 'print one JSON document')
+    .option('--save <file>', 'write the shortest run as a recording')
+    .addHelpText('after', examples(['shrink x.yaml --case clear-first --seed 0x11 --save race.json']))
+    .action((file: string, options: ShrinkFlags) => finish(shrink(file, options, { io, library })));
+}
+
+interface ShrinkFlags {
+  readonly case?: string;
+  readonly seed?: bigint;
+  readonly choices?: string;
+  readonly strategy?: SeededStrategy;
+  readonly depth?: number;
+  readonly maxEvents?: number;
+  readonly rule?: string;
+  readonly recorded?: true;
+  readonly shrinkTime: number;
+  readonly json?: true;
+  readonly save?: string;
+}
+
+async function shrink(file: string, flags: ShrinkFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ shrinkCommand }, simulator] = await Promise.all([import('./commands/shrink.ts'), library.simulator()]);
+  const { case: caseName, seed, choices, strategy, depth, maxEvents, rule, shrinkTime: shrinkTimeS, save } = flags;
+  const run = { file, caseName, seed, choices, strategy, depth, maxEvents, recorded: flags.recorded === true };
+  return shrinkCommand({ ...run, rule, shrinkTimeS, json: flags.json === true, save }, io, simulator);
+}
+
+function shrinkTimeOption(): Option {
+  return new Option('--shrink-time <s>', 'seconds to spend on making a failing run shorter')
+    .argParser(parseSeconds)
+    .default(defaultShrinkTimeS);
 }
 
 function addList(program: Command, { io, library }: Ports, finish: Finish): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import type { RunRecord } from '../scenarios/report.ts';
 import { maxDepth, type SeededStrategy, seededStrategies } from '../scenarios/strategy-names.ts';
@@ -7,15 +8,18 @@ import { exitCodes } from './exit-codes.ts';
 import type { ToolInfo } from './package-info.ts';
 import { printableText } from './wrap-text.ts';
 
-const recordingFormat = 1;
+const recordingFormat = 2;
 /** A million choices and more; nothing a replay writes comes near it. */
 const maxFileBytes = 16 << 20;
 
-/** One run, as `replay --save` writes it: a failing schedule that outlives the seeds it was found with. */
+/**
+ * One run, as `--save` writes it: a failing schedule that outlives the seeds it was found with, and with the scenario
+ * in it, so that one file is enough to repeat the run elsewhere.
+ */
 export interface RecordingFile {
   readonly format: number;
   readonly tool: ToolInfo;
-  readonly scenario: { readonly name: string; readonly file: string; readonly sha256: string };
+  readonly scenario: RecordedScenario;
   readonly case: string;
   readonly strategy: SeededStrategy;
   /** Of the strategy `pct`; null of all others. */
@@ -26,11 +30,22 @@ export interface RecordingFile {
   readonly digest: string;
 }
 
-export function recordingText(record: RunRecord, sha256: string, tool: ToolInfo): string {
+interface RecordedScenario {
+  readonly name: string;
+  readonly file: string;
+  readonly sha256: string;
+  readonly text: string;
+}
+
+export function recordingText(
+  record: RunRecord,
+  { text, sha256 }: Pick<RecordedScenario, 'text' | 'sha256'>,
+  tool: ToolInfo,
+): string {
   const recording: RecordingFile = {
     format: recordingFormat,
     tool: { name: tool.name, version: tool.version },
-    scenario: { name: record.scenario, file: record.file, sha256 },
+    scenario: { name: record.scenario, file: record.file, sha256, text },
     case: record.case,
     strategy: seededStrategies.find((each) => each === record.strategy) ?? 'random',
     depth: record.depth,
@@ -47,7 +62,8 @@ export function readRecording(path: string, tool: ToolInfo): RecordingFile {
     new CommandError(exitCodes.invalidInput, `${printableText(path)}: ${printableText(message)}`);
   const value = parse(readText(path, refuse), refuse);
   if (value.format !== recordingFormat) {
-    throw refuse(`recording format ${shown(value.format)}, and this version reads format ${recordingFormat}`);
+    const hint = value.format === 1 ? '; hint: record the run again by its seed, with replay --save' : '';
+    throw refuse(`recording format ${shown(value.format)}, and this version reads format ${recordingFormat}${hint}`);
   }
   const by = isObject(value.tool) ? value.tool : {};
   if (by.name !== tool.name || by.version !== tool.version) {
@@ -59,18 +75,29 @@ export function readRecording(path: string, tool: ToolInfo): RecordingFile {
   return checkFields(value, tool, refuse);
 }
 
-/** Says in what a recording and the scenario at hand differ; undefined if they fit. */
-export function scenarioDifference(
-  { scenario }: RecordingFile,
-  loaded: { readonly name: string; readonly sha256: string },
-): string | undefined {
-  if (scenario.sha256 === loaded.sha256) {
+/** Says how the scenario file that was recorded has changed since; undefined if it has not, or is not there. */
+export function scenarioDifference({ scenario: { file, sha256 } }: RecordingFile): string | undefined {
+  const now = fileSha256(file);
+  return now === undefined || now === sha256
+    ? undefined
+    : `the scenario file ${file} has changed since: its sha256 is ${now}, the recording's ${sha256}; ` +
+        'hint: --recorded runs the scenario as it was recorded';
+}
+
+function fileSha256(path: string): string | undefined {
+  try {
+    return statSync(path).isFile() ? sha256Of(readFileSync(path)) : undefined;
+  } catch (error) {
+    if (fileErrorReason(error) === undefined) {
+      throw error;
+    }
+    // What cannot be read cannot be compared, and the recording has all it needs.
     return undefined;
   }
-  return (
-    `the scenario ${scenario.name} is not the one that was recorded: ` +
-    `its sha256 is ${loaded.sha256}, the recording's ${scenario.sha256}`
-  );
+}
+
+function sha256Of(contents: string | Uint8Array): string {
+  return createHash('sha256').update(contents).digest('hex');
 }
 
 type Refuse = (message: string) => CommandError;
@@ -119,6 +146,7 @@ function checkFields(value: Readonly<Record<string, unknown>>, tool: ToolInfo, r
       name: take('scenario.name', scenario.name, /./s),
       file: take('scenario.file', scenario.file, /./s),
       sha256: take('scenario.sha256', scenario.sha256, /^[0-9a-f]{64}$/),
+      text: take('scenario.text', scenario.text, /./s),
     },
     case: take('case', value.case, /./s),
     strategy: takeStrategy(value.strategy, refuse),
@@ -127,6 +155,12 @@ function checkFields(value: Readonly<Record<string, unknown>>, tool: ToolInfo, r
     choices: take('choices', value.choices, /^[wt]:/),
     digest: take('digest', value.digest, /^[0-9a-f]{16}$/),
   };
+  const { text, sha256 } = recording.scenario;
+  if (sha256Of(text) !== sha256) {
+    throw refuse(
+      `the sha256 of "scenario.text" is ${sha256Of(text)}, "scenario.sha256" is ${sha256}; was the file edited?`,
+    );
+  }
   const decoded = decodeRecording(recording.choices);
   if (decoded === undefined || decoded.drawsTimes !== (recording.strategy === 'timed')) {
     throw refuse('"choices" are not those of one run; was the file edited?');

@@ -1,12 +1,15 @@
+import type { FlipsReport } from '../scenarios/flip-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { RunRecord } from '../scenarios/report.ts';
-import { knobsText, violationText } from './case-text.ts';
+import { knobsText } from './case-text.ts';
 import { commandText, replayCommand } from './command-text.ts';
+import { flipMarks, flipsJson, flipText } from './flip-text.ts';
 import { fullTraceText } from './full-trace.ts';
 import { documentHead } from './json-document.ts';
 import type { ToolInfo } from './package-info.ts';
 import { drawPicture } from './picture.ts';
 import { counted, expectedText, type Outcome } from './verdict-text.ts';
+import { violationText } from './violation-text.ts';
 import { printableText } from './wrap-text.ts';
 
 /** One run, and how the user came to it. */
@@ -16,6 +19,13 @@ export interface ReplayedRun {
   readonly record: RunRecord;
   readonly maxEvents: number | undefined;
   readonly recordingFile: string | undefined;
+  /** The recording's own scenario was asked for. */
+  readonly recorded: boolean;
+}
+
+export interface ReplayTextOptions {
+  readonly isFull: boolean;
+  readonly flips: FlipsReport | undefined;
 }
 
 /** Whether one run shows what its case expects; a rule of several that are expected is enough. */
@@ -30,20 +40,23 @@ export function replayOutcome({ scenarioCase: { expect }, record }: ReplayedRun)
   return expect.length === 0 ? 'asExpected' : 'unexpected';
 }
 
-export function replayText(run: ReplayedRun, { isFull }: { readonly isFull: boolean }): string {
+export function replayText(run: ReplayedRun, { isFull, flips }: ReplayTextOptions): string {
   const { record } = run;
   const from = [
     record.seed === null ? [] : `seed ${record.seed}`,
     counted(record.events, 'event'),
     `${record.nowNs} ns`,
   ];
-  const picture = isFull ? fullTraceText(record) : drawPicture(record);
+  const picture = isFull
+    ? fullTraceText(record)
+    : drawPicture(record, flips === undefined ? undefined : flipMarks(flips));
   return [
     verdictLine(run),
     ...record.violations.flatMap((violation) => violationText(violation)),
     ...knobsText(record),
     '',
     ...(picture === '' ? [] : [picture, '']),
+    ...(flips === undefined ? [] : [...flipText(flips, record), '']),
     `digest ${record.digest}, ${from.flat().join(', ')}`,
     repeatCommand(run),
     '',
@@ -51,7 +64,7 @@ export function replayText(run: ReplayedRun, { isFull }: { readonly isFull: bool
 }
 
 /** The document of `replay --json`. */
-export function replayJson(run: ReplayedRun, tool: ToolInfo): object {
+export function replayJson(run: ReplayedRun, tool: ToolInfo, flips: FlipsReport | undefined): object {
   const { record, scenarioCase } = run;
   return {
     ...documentHead(tool),
@@ -72,6 +85,7 @@ export function replayJson(run: ReplayedRun, tool: ToolInfo): object {
       events: record.events,
       digest: record.digest,
       violations: record.violations.map(({ rule, message, source }) => ({ rule, message, source })),
+      ...(flips === undefined ? {} : { flips: flipsJson(flips, record) }),
     },
   };
 }
@@ -92,10 +106,10 @@ function verdictLine(run: ReplayedRun): string {
   return printableText(`${record.scenario} ${record.case}: ${verdict}, ${outcomeTexts[outcome]}${expected}`);
 }
 
-function repeatCommand({ record, maxEvents, recordingFile }: ReplayedRun): string {
+function repeatCommand({ record, maxEvents, recordingFile, recorded }: ReplayedRun): string {
   const { file, case: name, seed, strategy, depth, choices } = record;
   if (recordingFile !== undefined) {
-    return commandText(['replay', recordingFile]);
+    return commandText(['replay', recordingFile, ...(recorded ? ['--recorded'] : [])]);
   }
   if (seed === null) {
     return commandText(['replay', file, '--case', name, '--choices', choices]);

@@ -51,17 +51,20 @@ export function summarize(reports: readonly CaseReport[]): Summary {
   };
 }
 
-/** The last line of a campaign; what there is none of is left out. */
-export function summaryText(
-  summary: Summary,
-  {
-    runs,
-    lost,
-    problems,
-    isInterrupted,
-  }: { readonly runs: number; readonly lost: number; readonly problems: number; readonly isInterrupted: boolean },
-): string {
-  const parts = [
+export interface SummaryNotes {
+  readonly lost: number;
+  readonly problems: number;
+  readonly isInterrupted: boolean;
+}
+
+/** The last line of a campaign. */
+export function summaryText(summary: Summary, notes: SummaryNotes & { readonly runs: number }): string {
+  return `${counted(summary.cases, 'case')}, ${counted(notes.runs, 'run')}: ${summaryParts(summary, notes).join(', ')}`;
+}
+
+/** How the cases came out; what there is none of is left out. */
+export function summaryParts(summary: Summary, { lost, problems, isInterrupted }: SummaryNotes): readonly string[] {
+  return [
     `${summary.asExpected} as expected`,
     ...(summary.unexpected > 0 ? [`${summary.unexpected} not as expected`] : []),
     ...(summary.inconclusive > 0 ? [`${summary.inconclusive} inconclusive`] : []),
@@ -69,7 +72,6 @@ export function summaryText(
     ...(problems > 0 ? [`${counted(problems, 'error')} in scenario files`] : []),
     ...(isInterrupted ? ['interrupted'] : []),
   ];
-  return `${counted(summary.cases, 'case')}, ${counted(runs, 'run')}: ${parts.join(', ')}`;
 }
 
 export function counted(count: number, noun: string): string {

@@ -149,11 +149,11 @@ export class System {
       trace: this.trace,
       facts,
       atRest: (check) => this.#atRest.push(check),
-      report: (message, source) => {
+      report: (message, source, subject) => {
         // Once a run: what follows a broken rule often breaks it again.
         if (reported.get() === 0) {
           reported.set(1);
-          this.kernel.violate({ rule: checker.rule, message, source }, checker.stopsRun);
+          this.kernel.violate({ rule: checker.rule, message, source, subject }, checker.stopsRun);
         }
       },
     });
@@ -180,7 +180,8 @@ export class System {
     const violations = this.trace.channel('violation');
     this.kernel.onViolation = (violation) => {
       if (violations.active) {
-        violations.emit({ kind: 'violation', ...violation });
+        const { rule, message, source } = violation;
+        violations.emit({ kind: 'violation', rule, message, source });
       }
     };
     this.kernel.onFinish = () => {

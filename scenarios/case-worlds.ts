@@ -2,6 +2,7 @@ import type { ChoicePoint, Scheduler } from '../sim/scheduler.ts';
 import { profileOf } from '../sim/schedulers/calibration.ts';
 import { ContinuedScheduler } from '../sim/schedulers/continued.ts';
 import type { Profile, SeededScheduler } from '../sim/schedulers/profile.ts';
+import type { Recording } from '../sim/schedulers/replay.ts';
 import type { RunOutcome } from '../sim/violation.ts';
 import { type AssembledWorld, assemble } from './assemble.ts';
 import type { ScenarioCase } from './load-scenario.ts';
@@ -41,7 +42,7 @@ export class CaseWorlds {
       number = scheduler.choose(combinationPoint(count));
       continued = new ContinuedScheduler(scheduler);
     }
-    const world = this.#world(number);
+    const world = this.world(number);
     if (seeded?.needsProfile === true) {
       seeded.profile = this.#profile(number);
     }
@@ -75,7 +76,8 @@ export class CaseWorlds {
     return this.#profiles.map((_, number) => this.#profile(number));
   }
 
-  #world(number: number): AssembledWorld {
+  /** One of them, for whoever runs it himself. */
+  world(number: number): AssembledWorld {
     let assembled = this.#worlds[number];
     if (assembled === undefined) {
       assembled = assembleWorld(this.#case, number, this.#maxEvents);
@@ -87,7 +89,7 @@ export class CaseWorlds {
   #profile(number: number): Profile {
     let profile = this.#profiles[number];
     if (profile === undefined) {
-      const { system, reached } = this.#world(number);
+      const { system, reached } = this.world(number);
       const before = [...reached];
       profile = profileOf(system.kernel);
       this.#profiles[number] = profile;
@@ -99,6 +101,40 @@ export class CaseWorlds {
     }
     return profile;
   }
+}
+
+/** Makes a scheduler's runs those of one world of a case: the choice of the world comes first, where there are several. */
+export function inWorld({ worlds }: ScenarioCase, number: number, inner: Scheduler): Scheduler {
+  if (worlds.length === 1) {
+    return inner;
+  }
+  let isDrawn = false;
+  return {
+    name: inner.name,
+    drawsTimes: inner.drawsTimes,
+    begin: () => {
+      isDrawn = false;
+      inner.begin();
+    },
+    choose: (point) => {
+      if (isDrawn) return inner.choose(point);
+      isDrawn = true;
+      return number;
+    },
+    stepTaken: (id, operation) => inner.stepTaken?.(id, operation),
+    stepDone: (id) => inner.stepDone?.(id),
+  };
+}
+
+/** Which world a recorded run is of, and the answers that were given in it. */
+export function splitWorld(
+  { worlds }: ScenarioCase,
+  { drawsTimes, choices }: Recording,
+): { readonly number: number; readonly recording: Recording } {
+  const [number = 0, ...rest] = choices;
+  return worlds.length === 1
+    ? { number: 0, recording: { drawsTimes, choices } }
+    : { number, recording: { drawsTimes, choices: rest } };
 }
 
 /** One world of a case; `maxEvents` replaces the scenario's limit. */

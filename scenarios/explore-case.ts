@@ -2,7 +2,7 @@ import { FollowScheduler, type Schedule } from '../sim/exploration/schedule.ts';
 import { Search, type SearchProgress } from '../sim/exploration/search.ts';
 import { collisionBound } from '../sim/exploration/state-table.ts';
 import type { Violation } from '../sim/violation.ts';
-import { assembleWorld, CaseWorlds } from './case-worlds.ts';
+import { assembleWorld, CaseWorlds, inWorld } from './case-worlds.ts';
 import { type Found, type Judged, judgeExploration } from './judge-exploration.ts';
 import type { ScenarioCase } from './load-scenario.ts';
 import type { CaseReport, ExplorationReport, ViolationReport } from './report.ts';
@@ -220,18 +220,14 @@ class CaseExploration {
     found.count += pass.isDecisive ? 1 : 0;
     if (found.record === undefined && found.tries < maxTries) {
       found.tries += 1;
-      const scheduler = new FollowScheduler(this.#inWorld(pass.world, scheduleOf()));
+      const follow = new FollowScheduler(scheduleOf());
+      const scheduler = inWorld(this.#case, pass.world, follow);
       const { violations } = this.#witness.run(scheduler, undefined).outcome;
-      if (scheduler.isPossible && violations.some(({ rule }) => rule === violation.rule)) {
+      if (follow.isPossible && violations.some(({ rule }) => rule === violation.rule)) {
         found.violation = violation;
         found.record = recordRun(this.#case, this.#witness, { scheduler, seeded: undefined });
       }
     }
-  }
-
-  /** Which world comes first among a run's answers, where there are several. */
-  #inWorld(world: number, { start, steps }: Schedule): Schedule {
-    return { start: this.#case.worlds.length > 1 ? [world, ...start] : start, steps };
   }
 
   /** Looks for what no followed schedule has shown, with seeds, as `run` does: a slow way into narrow windows. */

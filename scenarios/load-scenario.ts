@@ -57,6 +57,8 @@ export interface LoadedScenario {
   readonly file: string;
   readonly title: string;
   readonly source: string;
+  /** What the file holds, to the byte. */
+  readonly text: string;
   /** SHA-256 of the file's bytes, hexadecimal. */
   readonly sha256: string;
   readonly cases: readonly ScenarioCase[];
@@ -79,7 +81,10 @@ export function loadScenarioFile(path: string): LoadedScenario {
 
 /** The same for contents at hand; `file` is the path that messages and the scenario's name use. */
 export function loadScenario(file: string, bytes: Uint8Array): LoadedScenario {
-  return new Loader(readYaml(file, bytes), createHash('sha256').update(bytes).digest('hex')).load();
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const document = readYaml(file, bytes);
+  // Only what is UTF-8 comes so far, and a byte order mark stays one.
+  return new Loader(document, { text: Buffer.from(bytes).toString('utf8'), sha256 }).load();
 }
 
 function readBytes(path: string): Uint8Array {
@@ -107,7 +112,7 @@ function readBytes(path: string): Uint8Array {
 
 class Loader {
   readonly #document: YamlDocument;
-  readonly #sha256: string;
+  readonly #contents: Pick<LoadedScenario, 'text' | 'sha256'>;
   readonly #diagnostics: Diagnostic[] = [];
   readonly #seen = new Set<string>();
   /** The part of the file that each case fills in, and the variables in it. */
@@ -116,9 +121,9 @@ class Loader {
   #caseCount = 0;
   #valueCount = 0;
 
-  constructor(document: YamlDocument, sha256: string) {
+  constructor(document: YamlDocument, contents: Pick<LoadedScenario, 'text' | 'sha256'>) {
     this.#document = document;
-    this.#sha256 = sha256;
+    this.#contents = contents;
     const { root } = document;
     this.#worldNode = { ...root, entries: root.entries.filter(({ key }) => worldKeys.includes(key)) };
     this.#used = new Set(findVariables(this.#worldNode).map(({ name }) => name));
@@ -148,7 +153,7 @@ class Loader {
       this.#throwProblems();
     }
     const { title, source } = frame;
-    return { name: scenarioName(file), file, title, source, sha256: this.#sha256, cases };
+    return { name: scenarioName(file), file, title, source, ...this.#contents, cases };
   }
 
   #checkTopLevelKeys(): void {

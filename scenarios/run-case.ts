@@ -199,7 +199,7 @@ export type ReplayOptions =
       readonly seed: bigint;
       readonly maxEvents?: number;
     }
-  | { readonly choices: string };
+  | { readonly choices: string; readonly maxEvents?: number };
 
 /** One run, recorded. Throws ReplayDivergedError of sim/ when recorded choices do not fit. */
 export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): RunRecord {
@@ -215,7 +215,8 @@ export function replayCase(scenarioCase: ScenarioCase, options: ReplayOptions): 
     throw new ReplayDivergedError('these choices are not a recording: it starts with "w:" or "t:"');
   }
   const scheduler = new ReplayScheduler(recording);
-  const record = recordRun(scenarioCase, new CaseWorlds(scenarioCase, undefined), { scheduler, seeded: undefined });
+  const worlds = new CaseWorlds(scenarioCase, options.maxEvents);
+  const record = recordRun(scenarioCase, worlds, { scheduler, seeded: undefined });
   scheduler.assertUsedUp();
   return record;
 }

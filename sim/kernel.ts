@@ -82,7 +82,7 @@ export class Kernel implements TraceClock {
     let detail = '';
     try {
       stepper.start();
-      detail = scheduler.drawsTimes ? this.#runByDrawnTimes() : this.#runByWindows(scheduler);
+      detail = scheduler.drawsTimes ? this.#runByDrawnTimes(scheduler) : this.#runByWindows(scheduler);
       if (detail !== '') {
         end = 'limit';
       } else if (!stepper.stopping) {
@@ -140,6 +140,7 @@ export class Kernel implements TraceClock {
       stepper.moveClock(atNs);
       scheduler.stepTaken?.(id, operation);
       stepper.step(id, operation);
+      scheduler.stepDone?.(id);
     }
     return '';
   }
@@ -156,7 +157,7 @@ export class Kernel implements TraceClock {
   }
 
   /** Returns the name of the limit reached, or ''. */
-  #runByDrawnTimes(): string {
+  #runByDrawnTimes(scheduler: Scheduler): string {
     const timers = this.#timers;
     const { stepper } = this;
     const { operations, isGuarded, isOptional } = stepper.processes;
@@ -175,7 +176,9 @@ export class Kernel implements TraceClock {
         return limit;
       }
       stepper.moveClock(atNs);
+      scheduler.stepTaken?.(id, operation);
       stepper.step(id, operation);
+      scheduler.stepDone?.(id);
       this.#wakeBlocked();
     }
     return '';

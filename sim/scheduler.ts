@@ -34,6 +34,8 @@ export interface Scheduler {
   begin(): void;
   /** One of 0 to `point.count - 1`. */
   choose(point: ChoicePoint): number;
-  /** Told of every step under the window rule right before it is taken, also where there was nothing to choose. */
+  /** Told of every step right before it is taken, also where there was nothing to choose. */
   stepTaken?(processId: number, operation: Operation): void;
+  /** Told when the step has been taken and its process has gone on to the next. */
+  stepDone?(processId: number): void;
 }

@@ -93,7 +93,7 @@ export class Stepper implements StepContext {
     if (round >= this.limits.maxRetries) {
       const name = this.processes.specs[this.processId]?.name;
       const message = `${name} went through "${loop}" ${round} times and is no further`;
-      this.violate({ rule: 'livelock', message, source: 'limit maxRetries' }, true);
+      this.violate({ rule: 'livelock', message, source: 'limit maxRetries', subject: `${name} in ${loop}` }, true);
     }
   }
 

@@ -6,6 +6,16 @@ export interface Violation {
   readonly message: string;
   /** Where the rule stands: section of a specification or a mail. */
   readonly source: string;
+  /**
+   * What broke the rule, without what another schedule may change (an address, a count): two violations are the same
+   * failure if rule and subject are. Left out: the message says no more than that.
+   */
+  readonly subject?: string;
+}
+
+/** Whether two runs failed in the same way. */
+export function isSameFailure(a: Violation, b: Violation): boolean {
+  return a.rule === b.rule && (a.subject ?? a.message) === (b.subject ?? b.message);
 }
 
 /** Limits of one run, each with a name that the report gives when it is reached. */

@@ -1,38 +1,22 @@
-import type { ViolationReport } from '../../scenarios/report.ts';
 import { assertDepthFits } from '../arguments.ts';
 import { type CampaignSettings, type CaseResult, recordFirst, runCampaign, runCountOf } from '../campaign.ts';
-import { caseLine, caseText, lostText } from '../case-text.ts';
-import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import type { InputProblem } from '../find-scenarios.ts';
+import { type CaseResults, exitCodeOf, loadCases, printResults, type ResultOutput } from '../case-results.ts';
+import type { ExitCode } from '../exit-codes.ts';
 import type { CliIo } from '../io.ts';
-import { campaignDocument, documentText } from '../json-document.ts';
 import type { Simulator } from '../library.ts';
-import { loadScenarios } from '../load-scenarios.ts';
 import { toolInfo } from '../package-info.ts';
 import { noProgress, startProgress } from '../progress.ts';
-import { nearNames, type Selection, selectCases } from '../select-cases.ts';
+import type { SelectedCase } from '../select-cases.ts';
 import { traceText } from '../trace-file.ts';
-import { outcomeOf, styleFor, summarize, summaryText } from '../verdict-text.ts';
+import { summarize, summaryText } from '../verdict-text.ts';
 import type { WorkerSettings } from '../workers/pooled-campaign.ts';
-import { printableText } from '../wrap-text.ts';
 import { assertWritable, writeWholeFile } from '../write-file.ts';
 
-export interface RunCommandOptions extends CampaignSettings, WorkerSettings {
+export interface RunCommandOptions extends CampaignSettings, WorkerSettings, ResultOutput {
   readonly paths: readonly string[];
   readonly caseNames: readonly string[];
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
   /** File for the traces of violating runs. */
   readonly trace: string | undefined;
-}
-
-interface Campaign {
-  readonly options: RunCommandOptions;
-  readonly io: CliIo;
-  readonly simulator: Simulator;
-  readonly results: readonly CaseResult[];
-  readonly problems: readonly InputProblem[];
 }
 
 /** `tornread run`: every case against what is expected of it. */
@@ -41,25 +25,28 @@ export async function runCommand(options: RunCommandOptions, io: CliIo, simulato
   if (options.trace !== undefined) {
     assertWritable(options.trace);
   }
-  const { scenarios, problems } = loadScenarios(options.paths, simulator, io);
-  const selection = selectCases(scenarios, options.caseNames);
-  for (const name of selection.unmatched) {
-    io.stderr.write(`tornread: error: no case matches "${printableText(name)}"; ${nearNames(name, scenarios)}\n`);
-  }
-  // A misspelt name may be in the file that is broken; otherwise, running the rest would hide it.
-  const cases = selection.unmatched.length > 0 && problems.length === 0 ? [] : selection.cases;
-  const results = await runAll({ ...selection, cases }, { options, io, simulator });
-  const campaign: Campaign = { options, io, simulator, results, problems };
-  await print(campaign);
+  const { cases, problems } = loadCases(options, { io, simulator });
+  const results = await runAll(cases, { options, io, simulator });
+  const shown: CaseResults = { output: options, settings: options, io, simulator, results, problems };
+  await printResults(shown, {
+    table: async (isSeparate, style) => {
+      const [{ verdictTable }, { verdictRows }] = await Promise.all([
+        import('../table.ts'),
+        import('../verdict-rows.ts'),
+      ]);
+      return verdictTable(verdictRows(results, { isSeparate, maxEvents: options.maxEvents }), style);
+    },
+    summary: summaryOf(shown),
+  });
   if (options.trace !== undefined) {
-    writeWholeFile(options.trace, traces(campaign));
+    writeWholeFile(options.trace, traces(shown));
   }
-  return exitCodeOf(campaign);
+  return exitCodeOf(shown);
 }
 
 async function runAll(
-  { cases }: Selection,
-  { options, io, simulator }: Pick<Campaign, 'options' | 'io' | 'simulator'>,
+  cases: readonly SelectedCase[],
+  { options, io, simulator }: { options: RunCommandOptions; io: CliIo; simulator: Simulator },
 ): Promise<readonly CaseResult[]> {
   const isSilent = options.quiet || cases.length === 0;
   const progress = isSilent ? noProgress : await startProgress(io, runCountOf(cases, options));
@@ -70,55 +57,18 @@ async function runAll(
   }
 }
 
-async function print(campaign: Campaign): Promise<void> {
-  const { options, io, results, problems } = campaign;
+function summaryOf({ io, results, problems }: CaseResults): string {
   const reports = results.map(({ report }) => report);
-  const isInterrupted = io.interruption.signal !== undefined;
-  if (options.json) {
-    io.stdout.write(documentText(campaignDocument({ tool: toolInfo(), reports, problems, isInterrupted })));
-    return;
-  }
-  if (results.length === 0 && !isInterrupted) {
-    io.stderr.write('tornread: error: nothing ran, as no case was found\n');
-    return;
-  }
-  const runs = reports.reduce((sum, report) => sum + report.runs, 0);
-  const lost = reports.reduce((sum, report) => sum + report.lost.length, 0);
-  const summary = summaryText(summarize(reports), { runs, lost, problems: problems.length, isInterrupted });
-  const lostTexts = results.flatMap((result) => lostText(result, options) ?? []);
-  if (options.quiet) {
-    const unexpected = results.filter(({ report }) => !report.asExpected);
-    io.stdout.write(lines([...unexpected.map((result) => caseLine(result, options)), ...lostTexts, summary], '\n'));
-    return;
-  }
-  const [{ verdictTable }, { verdictRows }] = await Promise.all([import('../table.ts'), import('../verdict-rows.ts')]);
-  const rows = verdictRows(results, { isSeparate: isLookedAt(campaign), maxEvents: options.maxEvents });
-  const table = rows.length === 0 ? [] : [verdictTable(rows, styleFor(io.stdout))];
-  io.stdout.write(lines([...table, ...caseTexts(campaign), ...lostTexts, summary], '\n\n'));
-}
-
-function lines(parts: readonly string[], separator: string): string {
-  return `${parts.join(separator)}\n`;
-}
-
-/** Whether the user looks at cases one by one. */
-function isLookedAt({ options, results }: Pick<Campaign, 'options' | 'results'>): boolean {
-  return options.verbose || results.length === 1;
-}
-
-/** In full: cases that are not as expected, and those the user looks at one by one. */
-function caseTexts({ options, simulator, results }: Campaign): readonly string[] {
-  const isEach = isLookedAt({ options, results });
-  return results
-    .filter(({ report }) => !report.asExpected || (isEach && report.verdict === 'violated'))
-    .map((result) => {
-      const record = (violation: ViolationReport) => recordFirst(result, violation, { simulator, settings: options });
-      return caseText(result, { settings: options, record });
-    });
+  return summaryText(summarize(reports), {
+    runs: reports.reduce((sum, report) => sum + report.runs, 0),
+    lost: reports.reduce((sum, report) => sum + report.lost.length, 0),
+    problems: problems.length,
+    isInterrupted: io.interruption.signal !== undefined,
+  });
 }
 
 /** The traces of the first violating run of each case, one after the other. */
-function traces({ options, simulator, results }: Campaign): string {
+function traces({ settings, simulator, results }: CaseResults): string {
   const tool = toolInfo();
   return results
     .map((result) => {
@@ -126,26 +76,8 @@ function traces({ options, simulator, results }: Campaign): string {
       if (first === undefined) {
         return '';
       }
-      const record = recordFirst(result, first, { simulator, settings: options });
+      const record = recordFirst(result, first, { simulator, settings });
       return traceText({ record, sha256: result.scenario.sha256 }, tool);
     })
     .join('');
-}
-
-function exitCodeOf({ io, results, problems }: Campaign): ExitCode {
-  const outcomes = new Set(results.map(({ report }) => outcomeOf(report)));
-  switch (true) {
-    case io.interruption.signal !== undefined:
-      return exitCodes[io.interruption.signal];
-    case problems.length > 0:
-      return exitCodes.invalidInput;
-    case outcomes.has('unexpected'):
-      return exitCodes.notAsExpected;
-    case outcomes.has('inconclusive'):
-      return exitCodes.inconclusive;
-    case results.length === 0:
-      return exitCodes.nothingRan;
-    default:
-      return exitCodes.asExpected;
-  }
 }

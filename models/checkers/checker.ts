@@ -6,8 +6,11 @@ export interface CheckerPorts {
   readonly arena: Arena;
   readonly trace: SystemTrace;
   readonly facts: CheckerFacts;
-  /** Reports a broken rule; the rule name and whether it stops the run are the checker's. */
-  readonly report: (message: string, source: string) => void;
+  /**
+   * Reports a broken rule; the rule name and whether it stops the run are the checker's. `subject` is what broke it, in
+   * words that another schedule of the same failure has too: see Violation of sim/.
+   */
+  readonly report: (message: string, source: string, subject: string) => void;
   /** Calls back when a run has come to rest: nothing is pending, and no rule that stops it was broken. */
   readonly atRest: (check: () => void) => void;
 }

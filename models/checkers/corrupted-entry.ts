@@ -12,6 +12,7 @@ export const corruptedEntry: Checker = {
         report(
           `${facts.nameOfEntry(event.entry)} was used with bits that equal neither the old nor the new entry`,
           'VT-d 9 (head of the chapter), 6.5.3.3',
+          facts.nameOfEntry(event.entry),
         );
       }
     });

@@ -91,6 +91,7 @@ export const invalidationOrder: Checker = {
             `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
               `the old DID ${debts.get(entry, column.oldDid)}`,
             'VT-d 6.5.3.3, 6.2.3.1',
+            facts.nameOfEntry(entry),
           );
         }
       }

@@ -115,12 +115,12 @@ export const specViolation: Checker = {
       }
       const present = getField(fields.present, words, 0) === 1;
       if (present && version === 0) {
-        ports.report(
-          `C1: ${facts.nameOfEntry(entry)} is present in memory and equals neither the old nor the new entry`,
-          source,
-        );
+        const name = facts.nameOfEntry(entry);
+        const message = `C1: ${name} is present in memory and equals neither the old nor the new entry`;
+        ports.report(message, source, `C1 ${name} in memory`);
       } else if (present && getField(fields.present, before, 0) === 1 && changesTableUnderOneTag(before, words)) {
-        ports.report(`C1: ${facts.nameOfEntry(entry)} got another SSPTPTR or PGTT under the same DID`, source);
+        const name = facts.nameOfEntry(entry);
+        ports.report(`C1: ${name} got another SSPTPTR or PGTT under the same DID`, source, `C1 ${name} under one DID`);
       }
       if (present && version === 0) {
         return;
@@ -162,7 +162,8 @@ function checkAgainstOthers({ facts, report }: CheckerPorts, rows: Table, entry:
     return;
   }
   if (rows.get(entry, column.did) === 0 && facts.cachingMode) {
-    report(`C7: ${facts.nameOfEntry(entry)} has DID 0, which caching mode reserves`, source);
+    const name = facts.nameOfEntry(entry);
+    report(`C7: ${name} has DID 0, which caching mode reserves`, source, `C7 ${name}`);
   }
   for (let other = 0; other < facts.entryCount; other += 1) {
     if (other === entry || rows.get(other, column.present) === 0) {
@@ -175,7 +176,8 @@ function checkAgainstOthers({ facts, report }: CheckerPorts, rows: Table, entry:
     };
     const broken = pairConstraints.find((constraint) => constraint.broken(pair));
     if (broken !== undefined) {
-      report(`${broken.name}: ${facts.nameOfEntry(entry)} and ${facts.nameOfEntry(other)}: ${broken.says}`, source);
+      const names = `${facts.nameOfEntry(entry)} and ${facts.nameOfEntry(other)}`;
+      report(`${broken.name}: ${names}: ${broken.says}`, source, `${broken.name} ${names}`);
     }
   }
 }

@@ -20,6 +20,7 @@ export const staleTranslation: Checker = {
             `${facts.nameOfDevice(event.sid)} reached 0x${event.address.toString(16)} by a translation built from the ` +
               `old ${facts.nameOfEntry(entry)}, whose invalidation software had seen complete`,
             'VT-d 6.5.3.3, 6.2.3.1',
+            facts.nameOfEntry(entry),
           );
           return;
         }

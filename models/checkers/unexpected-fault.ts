@@ -22,13 +22,15 @@ export const unexpectedFault: Checker = {
       const { text, onlyTornEntryGives } = facts.faultReason(event.reason);
       const fault = `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted: ${hexCode(event.reason)} ${text}`;
       if (onlyTornEntryGives) {
-        report(`${fault}, which no entry software had declared gives`, 'VT-d 7.1.3 Table 30');
+        const subject = `${facts.nameOfDevice(event.sid)} ${hexCode(event.reason)}`;
+        report(`${fault}, which no entry software had declared gives`, 'VT-d 7.1.3 Table 30', subject);
         return;
       }
       for (const provenance of event.provenance) {
         const entry = provenanceEntry(provenance);
         if (hitless.get(entry, 0) === 1 || met.get(entry, 0) === 1) {
-          report(`${fault}, while ${facts.nameOfEntry(entry)} changed in a way declared hitless`, 'VT-d 6.5.3.3');
+          const name = facts.nameOfEntry(entry);
+          report(`${fault}, while ${name} changed in a way declared hitless`, 'VT-d 6.5.3.3', name);
         }
         met.set(entry, 0, 0);
       }

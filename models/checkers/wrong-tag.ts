@@ -57,6 +57,7 @@ export const wrongTag: Checker = {
           `${cache} of ${facts.nameOfDevice(sid)} keeps the table at 0x${pointer.toString(16)} under DID ${did}, with ` +
             'which it was never programmed',
           'VT-d 6.2.3.1, 6.2.1 Table 17',
+          `${cache} of ${facts.nameOfDevice(sid)}`,
         );
       }
     });

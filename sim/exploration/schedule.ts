@@ -1,7 +1,7 @@
 import type { ChoicePoint, Scheduler } from '../scheduler.ts';
 
 /** One step of a schedule: who takes it, and the answers to the choices inside it. */
-export interface ScheduleStep {
+interface ScheduleStep {
   readonly processId: number;
   readonly values: readonly number[];
 }

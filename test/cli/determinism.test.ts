@@ -13,7 +13,17 @@ beforeAll(() => {
 
 afterAll(() => program.remove());
 
-const campaign = ['run', 'scenarios/vtd', '--seeds', '8', '--json'];
+/** Not shrunk: a few seeds find runs of every case, and to shrink them all a dozen times would take minutes. */
+const campaign = ['run', 'scenarios/vtd', '--seeds', '8', '--json', '--no-shrink'];
+const shrinking = [
+  'run',
+  'scenarios/vtd/pasid-teardown.yaml',
+  '--case',
+  'clear-first.first',
+  '--seeds',
+  '500',
+  '--json',
+];
 
 /** The first line in which two texts differ: half a megabyte of both would help nobody. */
 function difference(text: string, expected: string): string {
@@ -46,6 +56,13 @@ describe('the same campaign gives the same bytes', () => {
     },
     60_000,
   );
+
+  it('with runs that are shrunk', async () => {
+    const here = await program.run(shrinking, { env: { LANG: 'C', LC_ALL: 'C', TZ: 'UTC' } });
+    const there = await program.run(shrinking, { env: { LANG: 'tr_TR.UTF-8', TZ: 'Asia/Kathmandu' } });
+    expect(difference(there.stdout, here.stdout)).toBe('');
+    expect(here.stdout.match(/"complete": true/g)?.length).toBeGreaterThan(2);
+  }, 60_000);
 
   it('with --trace', async () => {
     const trace = program.path('out.jsonl');

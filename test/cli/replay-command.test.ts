@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../cli/exit-codes.ts';
 import { CliWorld, findTornSeed, type Outcome, raceYaml } from './cli-world.ts';
@@ -137,6 +138,9 @@ describe('replay', () => {
     [['--seed', '1', '--strategy', 'pct', '--depth', '17'], 'A depth is a whole number from 1 to 16'],
     [['--seed', '1', '--save', '/no/such/folder/x.json'], 'its folder is not there'],
     [['--seed', '1', '--trace', '.'], 'is a folder'],
+    [['--seed', '1', '--recorded'], '--recorded is for recordings; '],
+    [['--seed', tornSeed, '--case', 'clear-first', '--flip', '--full'], '--full prints none: give one of them'],
+    [['--seed', '1', '--case', 'clear-first-fixed', '--flip'], 'this run breaks no rule'],
   ])('%j is wrong usage', async (argv, message) => {
     const { exitCode, stderr } = await replayed(...argv);
     expect(stderr).toContain(message);
@@ -173,9 +177,12 @@ describe('a recording', () => {
 
   it('has what it takes to repeat the run, in this order', () => {
     expect(Object.entries(JSON.parse(saved))).toEqual([
-      ['format', 1],
+      ['format', 2],
       ['tool', { name: 'tornread', version: expect.any(String) }],
-      ['scenario', { name: 'vtd/race', file: world.race, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }],
+      [
+        'scenario',
+        { name: 'vtd/race', file: world.race, sha256: expect.stringMatching(/^[0-9a-f]{64}$/), text: raceYaml },
+      ],
       ['case', 'clear-first'],
       ['strategy', 'portfolio'],
       ['depth', null],
@@ -210,10 +217,15 @@ describe('a recording', () => {
     ['a list', () => '[]', 'is not a recording'],
     [
       'another format',
-      (text) => text.replace('"format": 1', '"format": 2'),
-      'recording format 2, and this version reads format 1',
+      (text) => text.replace('"format": 2', '"format": 3'),
+      'recording format 3, and this version reads format 2\n',
     ],
-    ['without a format', (text) => text.replace('"format": 1,', ''), 'recording format missing'],
+    [
+      'of the format before',
+      (text) => text.replace('"format": 2', '"format": 1'),
+      'recording format 1, and this version reads format 2; hint: record the run again by its seed, with replay --save\n',
+    ],
+    ['without a format', (text) => text.replace('"format": 2,', ''), 'recording format missing'],
     [
       'of another version',
       (text) => text.replace(/"version": "[^"]*"/, '"version": "9.9.9"'),
@@ -221,9 +233,25 @@ describe('a recording', () => {
     ],
     ['of another scenario', (text) => text.replace(/"sha256": "./, '"sha256": "g'), '"scenario.sha256" is "g'],
     [
-      'of a changed scenario',
+      'with another hash',
       (text) => text.replace(/"sha256": "\w{8}/, '"sha256": "00000000'),
-      'is not the one that was recorded',
+      '"scenario.sha256" is 00000000',
+    ],
+    [
+      'with another scenario text',
+      (text) => text.replace('repeat: 2', 'repeat: 3'),
+      'the sha256 of "scenario.text" is ',
+    ],
+    ['without a scenario text', (text) => text.replace(/"text": ".*"/, '"text": ""'), '"scenario.text" is ""'],
+    [
+      'with another scenario name',
+      (text) => text.replace('"name": "vtd/race"', '"name": "vtd/rice"'),
+      '"scenario.name" is "vtd/rice", that of "scenario.file" is "vtd/race"',
+    ],
+    [
+      'with another scenario file',
+      (text) => text.replace('vtd/race.yaml"', 'vtd/rice.yaml"'),
+      '"scenario.name" is "vtd/race", that of "scenario.file" is "vtd/rice"',
     ],
     [
       'of a case that is not there',
@@ -265,6 +293,46 @@ describe('a recording', () => {
     expect(exitCode).toBe(exitCodes.invalidInput);
   });
 
+  it('that is too large is refused unread', async () => {
+    const huge = world.write('huge.json', saved.padEnd((16 << 20) + 1));
+    const { exitCode, stdout, stderr } = await world.run(['replay', huge]);
+    expect(stderr).toBe(`tornread: error: ${huge}: has 16777217 bytes, and no recording has more than 16777216\n`);
+    expect([exitCode, stdout]).toEqual([exitCodes.invalidInput, '']);
+  });
+
+  it('needs no scenario file', async () => {
+    const { file, recording } = await recordElsewhere('gone');
+    rmSync(file);
+    const { exitCode, stdout, stderr } = await world.run(['replay', recording]);
+    expect(stdout).toContain('< corrupted-entry:');
+    expect(stdout.endsWith(`\nnpx tornread replay ${recording}\n`)).toBe(true);
+    expect([exitCode, stderr]).toEqual([exitCodes.asExpected, '']);
+  });
+
+  it('is refused where the scenario file has changed since, unless the recorded one is asked for', async () => {
+    const { file, recording } = await recordElsewhere('changed');
+    writeFileSync(file, `${raceYaml}# changed\n`);
+    const { exitCode, stdout, stderr } = await world.run(['replay', recording]);
+    const [now, then] = [`${raceYaml}# changed\n`, raceYaml].map((text) =>
+      createHash('sha256').update(text).digest('hex'),
+    );
+    expect(stderr).toBe(
+      `tornread: error: ${recording}: the scenario file ${file} has changed since: its sha256 is ${now}, the recording's ${then}; hint: --recorded runs the scenario as it was recorded\n`,
+    );
+    expect([exitCode, stdout]).toEqual([exitCodes.invalidInput, '']);
+    const recorded = await world.run(['replay', recording, '--recorded']);
+    expect(recorded.stdout).toContain('< corrupted-entry:');
+    expect(recorded.stdout.endsWith(`\nnpx tornread replay ${recording} --recorded\n`)).toBe(true);
+    expect(recorded.exitCode).toBe(exitCodes.asExpected);
+  });
+
+  it('keeps a byte order mark', async () => {
+    const file = world.write('mark.yaml', `\uFEFF${raceYaml}`);
+    const recording = world.path('mark.json');
+    await world.run(['replay', file, ...byTornSeed, '--save', recording]);
+    expect((await world.run(['replay', recording])).exitCode).toBe(exitCodes.asExpected);
+  });
+
   it('takes no other say in what to run', async () => {
     expect((await world.run(['replay', path, '--seed', '1'])).exitCode).toBe(exitCodes.usage);
   });
@@ -276,6 +344,12 @@ describe('a recording', () => {
     expect(existsSync(`${target}.tmp-${process.pid}`)).toBe(false);
   });
 });
+
+async function recordElsewhere(name: string): Promise<{ readonly file: string; readonly recording: string }> {
+  const [file, recording] = [world.write(`${name}.yaml`, raceYaml), world.path(`${name}.json`)];
+  await world.run(['replay', file, ...byTornSeed, '--save', recording]);
+  return { file, recording };
+}
 
 describe('replay --trace', () => {
   it('writes a head, a line for each event with its fields in declared order, and a tail', async () => {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../cli/exit-codes.ts';
+import type { Simulator } from '../../cli/library.ts';
 import type { CaseReport } from '../../scenarios/report.ts';
+import { shrinkCase } from '../../scenarios/shrink-case.ts';
 import { NondeterminismError } from '../../sim/schedulers/recheck.ts';
 import { CliWorld, caseLine, findTornSeed, raceYaml } from './cli-world.ts';
 
@@ -45,8 +47,39 @@ describe('run', () => {
     );
     expect(text).toContain('(VT-d');
     expect(picture).toMatch(/^CPU 0 \(teardown\) +IOMMU\n/);
-    expect(command).toBe(`npx tornread replay ${world.race} --case clear-first --seed ${tornSeed}`);
+    expect(command?.split('\n')).toEqual([
+      expect.stringMatching(/^shrunk from \d+ context switches and \d+ events to 2 and \d+$/),
+      `found with --seed ${tornSeed}`,
+      expect.stringMatching(/^npx tornread replay .*race\.yaml --case clear-first --choices w:[0-9.]+$/),
+    ]);
     expect(summary).toBe('1 case, 1 run: 1 as expected\n');
+    const replayed = await world.run(command?.split('\n')[2]?.split(' ').slice(2) ?? []);
+    expect(replayed.stdout).toContain(`\n\n${picture}\n\n`);
+  });
+
+  it('shows the run as it was found when asked to', async () => {
+    const { stdout } = await world.run(['run', world.race, '--case', 'clear-first', '--no-shrink', ...fromTorn]);
+    const [, , , command] = stdout.split('\n\n');
+    expect(command).toBe(`npx tornread replay ${world.race} --case clear-first --seed ${tornSeed}`);
+  });
+
+  it('shows a run with drawn times as it was found where windows alone do not make it fail', async () => {
+    const unshrinkable = { shrinkCase: cannotShrink };
+    const argv = ['run', world.race, '--case', 'clear-first', ...fromTorn];
+    const { stdout } = await world.run(argv, { simulator: unshrinkable });
+    expect(stdout).toContain(
+      `not shrunk: the order of this run with drawn times does not fail where only\n  windows decide\nnpx tornread replay ${world.race} --case clear-first --seed ${tornSeed}\n`,
+    );
+    const { stdout: json } = await world.run([...argv, '--json'], { simulator: unshrinkable });
+    expect(JSON.parse(json).results[0].violations[0].first.shrunk).toBeNull();
+  });
+
+  it.each(['0', '-1', 'soon', '1e9', ''])('takes no --shrink-time of "%s"', async (seconds) => {
+    const { exitCode, stdout, stderr } = await world.run(['run', world.race, `--shrink-time=${seconds}`]);
+    expect(stderr).toBe(
+      `tornread: error: option '--shrink-time <s>' argument '${seconds}' is invalid. It must be a number of seconds above 0, such as 10 or 0.5.\n`,
+    );
+    expect([exitCode, stdout]).toEqual([exitCodes.usage, '']);
   });
 
   it('shows all pictures, and every case on its own, when asked to', async () => {
@@ -72,7 +105,8 @@ describe('run', () => {
     const { exitCode, stdout } = await world.run(['run', unexpected, ...fromTorn]);
     expect(exitCode).toBe(exitCodes.notAsExpected);
     expect(stdout).toContain('< corrupted-entry:');
-    expect(stdout).toContain(`\nnpx tornread replay ${unexpected} --case clear-first --seed ${tornSeed}\n`);
+    expect(stdout).toContain(`\nfound with --seed ${tornSeed}\n`);
+    expect(stdout).toContain(`\nnpx tornread replay ${unexpected} --case clear-first --choices w:`);
   });
 
   it('ends with 4 when a limit is reached, and says where', async () => {
@@ -148,8 +182,22 @@ describe('run --json', () => {
       'events',
       'digest',
       'knobs',
+      'shrunk',
+    ]);
+    expect(Object.entries(document.results[0].violations[0].first.shrunk)).toEqual([
+      ['choices', expect.stringMatching(/^w:/)],
+      ['switches', 2],
+      ['preemptions', expect.any(Number)],
+      ['events', expect.any(Number)],
+      ['digest', expect.stringMatching(/^[0-9a-f]{16}$/)],
+      ['complete', true],
     ]);
     expect(exitCode).toBe(exitCodes.asExpected);
+  });
+
+  it('does not shrink when asked not to', async () => {
+    const { stdout } = await world.run(['run', world.race, '--json', '--no-shrink', ...fromTorn]);
+    expect(JSON.parse(stdout).results[0].violations[0].first.shrunk).toBeNull();
   });
 
   it('is the same bytes every time', async () => {
@@ -333,6 +381,11 @@ describe('an internal error', () => {
     expect(exitCode).toBe(exitCodes.internal);
   });
 });
+
+const cannotShrink: Simulator['shrinkCase'] = (scenarioCase, how, settings) => {
+  const report = shrinkCase(scenarioCase, how, settings);
+  return report === undefined ? undefined : { ...report, end: 'unshrinkable' };
+};
 
 async function firstReport(): Promise<CaseReport> {
   const { stdout } = await world.run(['run', world.race, '--case', 'clear-first', '--json', ...fromTorn]);

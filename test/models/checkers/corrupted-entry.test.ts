@@ -46,6 +46,7 @@ describe('corrupted-entry', () => {
           rule: 'corrupted-entry',
           message: 'nic.pasid[1] was used with bits that equal neither the old nor the new entry',
           source: expect.stringContaining('VT-d 9'),
+          subject: 'nic.pasid[1]',
         },
       ],
     });

@@ -221,6 +221,7 @@ describe('spec-violation, of one entry', () => {
         rule: 'spec-violation',
         message: 'C1: nic.pasid[1] is present in memory and equals neither the old nor the new entry',
         source: 'VT-d 6.2.3.1',
+        subject: 'C1 nic.pasid[1] in memory',
       },
     ]);
   });

@@ -32,6 +32,7 @@ describe('stale-translation', () => {
         /^nic reached 0x[0-9a-f]+ by a translation built from the old nic\.pasid\[1\], whose invalidation software had seen complete$/,
       ),
       source: 'VT-d 6.5.3.3, 6.2.3.1',
+      subject: 'nic.pasid[1]',
     });
   });
 

@@ -56,6 +56,7 @@ describe('unexpected-fault', () => {
             'DMA of nic to 0x1000 faulted: 59h SM: present bit in PASID entry is clear, while nic.pasid[1] changed in ' +
             'a way declared hitless',
           source: 'VT-d 6.5.3.3',
+          subject: 'nic.pasid[1]',
         },
       ],
     });
@@ -109,6 +110,7 @@ describe('unexpected-fault', () => {
           'DMA of nic to 0x1000 faulted: 5Ah SM: non-zero reserved field in PASID entry, which no entry software had ' +
           'declared gives',
         source: 'VT-d 7.1.3 Table 30',
+        subject: 'nic 5Ah',
       },
     ]);
   });

@@ -38,6 +38,7 @@ describe('wrong-tag', () => {
           /^iotlb of nic keeps the table at 0x[0-9a-f]+ under DID 8, with which it was never programmed$/,
         ),
         source: 'VT-d 6.2.3.1, 6.2.1 Table 17',
+        subject: 'iotlb of nic',
       },
     ]);
   });
