@@ -5,7 +5,7 @@ import { drawPicture } from './picture.ts';
 import type { ShrunkViolations } from './shrink-results.ts';
 import { shrunkEnd } from './shrink-text.ts';
 import { counted, expectedText } from './verdict-text.ts';
-import { violationText } from './violation-text.ts';
+import { knobsText, violationText } from './violation-text.ts';
 import { printableText, wrapText } from './wrap-text.ts';
 
 const textWidth = 80;
@@ -50,12 +50,6 @@ export function lostText({ report }: CaseResult, settings: CampaignSettings): st
 
 function reasonText(report: CaseReport): string {
   return `${report.reason} (the case expects: ${expectedText(report)})`;
-}
-
-/** What the run drew of the `free` variables; nothing if there are none. */
-export function knobsText({ knobs }: Pick<RunRecord, 'knobs'>): readonly string[] {
-  const drawn = Object.entries(knobs).map(([name, value]) => `${name}=${value}`);
-  return drawn.length === 0 ? [] : wrapText(printableText(`free: ${drawn.join(' ')}`), textWidth);
 }
 
 /** The unexpected rules of a case that has some: the others are not the news. */

@@ -159,6 +159,7 @@ function addExplore(program: Command, { io, library }: Ports, finish: Finish): v
     .option('--no-reduction', 'take also orders that differ only in steps which do not touch each other')
     .option('--exact', 'keep whole states, not fingerprints: slow, for small cases')
     .option('--all', 'search also the cases that their files mark as sampled')
+    .option('-j, --jobs <n>', 'worker processes (default: one for each core)', parseJobs)
     .option('--no-shrink', 'show failing runs as they were found')
     .addOption(shrinkTimeOption())
     .option('--json', 'print one JSON document')
@@ -177,13 +178,15 @@ interface ExploreFlags extends OutputFlags {
   readonly reduction: boolean;
   readonly exact?: true;
   readonly all?: true;
+  readonly jobs?: number;
 }
 
 async function explore(paths: readonly string[], flags: ExploreFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ exploreCommand }, simulator] = await Promise.all([import('./commands/explore.ts'), library.simulator()]);
   const { case: caseNames = [], maxPreemptions, maxExecutions, timeBudget: timeBudgetSeconds, maxEvents } = flags;
   const bounds = { maxPreemptions, maxExecutions, timeBudgetSeconds, maxEvents };
-  const how = { reduces: flags.reduction, isExact: flags.exact === true, all: flags.all === true };
+  const { jobs = availableParallelism() } = flags;
+  const how = { reduces: flags.reduction, isExact: flags.exact === true, all: flags.all === true, jobs };
   return exploreCommand({ paths, caseNames, ...bounds, ...how, ...outputOf(flags) }, io, simulator);
 }
 

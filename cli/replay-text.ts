@@ -1,7 +1,6 @@
 import type { FlipsReport } from '../scenarios/flip-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 import type { RunRecord } from '../scenarios/report.ts';
-import { knobsText } from './case-text.ts';
 import { commandText, replayCommand } from './command-text.ts';
 import { flipMarks, flipsJson, flipText } from './flip-text.ts';
 import { fullTraceText } from './full-trace.ts';
@@ -9,7 +8,7 @@ import { documentHead } from './json-document.ts';
 import type { ToolInfo } from './package-info.ts';
 import { drawPicture } from './picture.ts';
 import { counted, expectedText, type Outcome } from './verdict-text.ts';
-import { violationText } from './violation-text.ts';
+import { knobsText, violationText } from './violation-text.ts';
 import { printableText } from './wrap-text.ts';
 
 /** One run, and how the user came to it. */

@@ -17,9 +17,9 @@ export interface ExploreOptions {
   /** Replaces the scenario's limit; undefined keeps it. */
   readonly maxEvents?: number | undefined;
   /** Sleep sets; default true. */
-  readonly reduces?: boolean;
+  readonly reduces?: boolean | undefined;
   /** Keeps whole states and counts by them; default false. */
-  readonly isExact?: boolean;
+  readonly isExact?: boolean | undefined;
   /** Asked now and then; a reason ends the search with what it has. */
   readonly shouldStop?: () => string | undefined;
   /** Called now and then. */
@@ -58,6 +58,11 @@ export async function exploreCaseInSlices(scenarioCase: ScenarioCase, options: E
     });
   }
   return exploration.report();
+}
+
+/** Of a case that could not be searched. */
+export function unexploredReport(scenarioCase: ScenarioCase, reason: string): CaseReport {
+  return new CaseExploration(scenarioCase, {}).failed(reason);
 }
 
 /** One search of several: of which world, what it leaves out, and how far it may go. */
@@ -124,7 +129,22 @@ class CaseExploration {
   report(): CaseReport {
     this.#seekByChance();
     const notReached = this.#notReached();
-    const judged = this.#judge(notReached);
+    return this.#report(this.#judge(notReached), notReached);
+  }
+
+  failed(reason: string): CaseReport {
+    const judged: Judged = {
+      verdict: 'inconclusive',
+      asExpected: false,
+      reason,
+      isComplete: false,
+      isBounded: false,
+      rules: [],
+    };
+    return this.#report(judged, []);
+  }
+
+  #report(judged: Judged, notReached: readonly string[]): CaseReport {
     const { scenario, name, file, line, expect } = this.#case;
     const { executions, transitions, states } = this.#progress;
     return {

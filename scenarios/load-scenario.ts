@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
 import { checkReferences, reachNames, ruleNames } from './format/check-references.ts';
 import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
 import {
@@ -19,6 +18,7 @@ import { findVariables, substitute, substitutedSize, type Variables } from './fo
 import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
 import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
 import type { Knobs } from './report.ts';
+import { readBytes, scenarioName } from './scenario-file.ts';
 
 /** One case of a scenario, ready to run: matrix and variables are resolved. */
 export interface ScenarioCase {
@@ -67,7 +67,6 @@ export interface LoadedScenario {
 const defaultRuns = 1000;
 const frameKeys = Object.keys(frameSchema.shape);
 const worldKeys = Object.keys(worldSchema.shape);
-const maxFileBytes = 1 << 20;
 const maxCases = 10_000;
 /** Each world that is drawn stays in memory, and is calibrated before its first run. */
 const maxWorlds = 64;
@@ -85,29 +84,6 @@ export function loadScenario(file: string, bytes: Uint8Array): LoadedScenario {
   const document = readYaml(file, bytes);
   // Only what is UTF-8 comes so far, and a byte order mark stays one.
   return new Loader(document, { text: Buffer.from(bytes).toString('utf8'), sha256 }).load();
-}
-
-function readBytes(path: string): Uint8Array {
-  const refuse = (message: string): never => {
-    throw new ScenarioError([{ file: path, line: 0, column: 0, endColumn: 0, message }]);
-  };
-  try {
-    const { size } = statSync(path);
-    // A larger file is refused by its size alone; read no more of it than shows that.
-    return size > maxFileBytes && !statSync(path).isDirectory() ? new Uint8Array(maxFileBytes + 1) : readFileSync(path);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    switch (code) {
-      case 'ENOENT':
-        return refuse('no such file');
-      case 'EISDIR':
-        return refuse('this is a folder, not a scenario file');
-      case 'EACCES':
-        return refuse('the file cannot be read: permission denied');
-      default:
-        return refuse(`the file cannot be read: ${code}`);
-    }
-  }
 }
 
 class Loader {
@@ -398,14 +374,4 @@ class Loader {
 function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {
   const value = entryOf(root, key)?.value;
   return value?.kind === 'map' ? value.entries : [];
-}
-
-/** 'scenarios/vtd/pasid-teardown.yaml' is 'vtd/pasid-teardown'; elsewhere the file's own name. */
-function scenarioName(file: string): string {
-  const parts = file
-    .replaceAll('\\', '/')
-    .replace(/\.ya?ml$/, '')
-    .split('/');
-  const root = parts.lastIndexOf('scenarios');
-  return root === -1 ? (parts.at(-1) ?? file) : parts.slice(root + 1).join('/');
 }

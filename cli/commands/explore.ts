@@ -1,27 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CaseReport } from '../../scenarios/report.ts';
 import type { SearchProgress } from '../../sim/exploration/search.ts';
 import type { CampaignSettings, CaseResult } from '../campaign.ts';
 import { type CaseResults, exitCodeOf, loadCases, printResults, type ResultOutput } from '../case-results.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { CliIo } from '../io.ts';
 import type { Simulator } from '../library.ts';
-import { noProgress, startProgress } from '../progress.ts';
+import { noProgress, type Progress, startProgress } from '../progress.ts';
 import type { SelectedCase } from '../select-cases.ts';
 import { counted, summarize, summaryParts } from '../verdict-text.ts';
+import { type ExplorationSettings, isSampled, sampling, timeBudget } from '../workers/exploration-tasks.ts';
 
-export interface ExploreCommandOptions extends ResultOutput {
+export interface ExploreCommandOptions extends ResultOutput, ExplorationSettings {
   readonly paths: readonly string[];
   readonly caseNames: readonly string[];
-  readonly maxPreemptions: number | undefined;
-  readonly maxExecutions: number | undefined;
-  /** For each case; undefined: as long as it takes. */
-  readonly timeBudgetSeconds: number | undefined;
-  readonly maxEvents: number | undefined;
-  readonly reduces: boolean;
-  readonly isExact: boolean;
-  /** Search also what its file marks as sampled. */
-  readonly all: boolean;
+  /** Worker processes; 1: this process searches all. */
+  readonly jobs: number;
 }
 
 interface Ports {
@@ -38,7 +31,7 @@ export async function exploreCommand(
 ): Promise<ExitCode> {
   const { cases, problems } = loadCases(options, { io, simulator });
   const results = await exploreAll(cases, { options, io, simulator });
-  const shown: CaseResults = { output: options, settings: settingsOf(options), io, simulator, results, problems };
+  const shown: CaseResults = { output: options, settings: campaignOf(options), io, simulator, results, problems };
   await printResults(shown, {
     table: async (isSeparate, style) => {
       const [{ verdictTable }, { explorationRows }] = await Promise.all([
@@ -52,65 +45,82 @@ export async function exploreCommand(
   return exitCodeOf(shown);
 }
 
-async function exploreAll(
-  cases: readonly SelectedCase[],
-  { options, io, simulator }: Ports,
-): Promise<readonly CaseResult[]> {
+/** Starting workers costs about as much as searching a few small cases. */
+const fewestCasesForWorkers = 8;
+
+async function exploreAll(cases: readonly SelectedCase[], ports: Ports): Promise<readonly CaseResult[]> {
+  const { options, io } = ports;
   const isSilent = options.quiet || cases.length === 0;
   const progress = isSilent ? noProgress : await startProgress(io, cases.length, 'cases');
-  const results: CaseResult[] = [];
   try {
-    for (const selected of cases) {
-      if (io.interruption.signal !== undefined) {
-        break;
-      }
-      const show = (text: string): void => progress.update(results.length, `${nameOf(selected)}: ${text}`);
-      results.push({ ...selected, report: await searchOne(selected, { options, io, simulator, show }) });
-      // A short case ends before any signal or timer has had its turn.
-      await setImmediate();
-    }
+    const needsWorkers = options.jobs > 1 && cases.length >= fewestCasesForWorkers;
+    return await (needsWorkers ? exploreInWorkers : exploreHere)(cases, ports, progress);
   } finally {
     progress.stop();
+  }
+}
+
+async function exploreInWorkers(
+  cases: readonly SelectedCase[],
+  { options, io }: Ports,
+  progress: Progress,
+): Promise<readonly CaseResult[]> {
+  const { explorePooled } = await import('../workers/pooled-exploration.ts');
+  const { jobs } = options;
+  const reports = await explorePooled(
+    cases.map(({ scenarioCase }) => scenarioCase),
+    { jobs, settings: settingsOf(options) },
+    {
+      interruption: io.interruption,
+      onDone: (done, { scenario, name }) => progress.update(done, `last ${scenario} ${name}`),
+    },
+  );
+  return cases.flatMap((selected, i) => {
+    const report = reports[i];
+    return report === undefined ? [] : [{ ...selected, report }];
+  });
+}
+
+/** One case after the other, in this thread. */
+async function exploreHere(
+  cases: readonly SelectedCase[],
+  { options, io, simulator }: Ports,
+  progress: Progress,
+): Promise<readonly CaseResult[]> {
+  const results: CaseResult[] = [];
+  const isInterrupted = (): boolean => io.interruption.signal !== undefined;
+  const settings = settingsOf(options);
+  for (const selected of cases) {
+    if (isInterrupted()) {
+      break;
+    }
+    const { scenarioCase } = selected;
+    const show = (text: string): void =>
+      progress.update(results.length, `${scenarioCase.scenario} ${scenarioCase.name}: ${text}`);
+    const task = { scenarioCase, settings };
+    const isTimeUp = timeBudget(settings);
+    const report = isSampled(task)
+      ? await simulator.runCaseInSlices(scenarioCase, {
+          ...sampling(task),
+          shouldStop: isInterrupted,
+          onProgress: (runs) => show(`${runs} runs`),
+        })
+      : await simulator.exploreCaseInSlices(scenarioCase, {
+          ...settings,
+          shouldStop: () => (isInterrupted() ? 'interrupted' : isTimeUp()),
+          onProgress: (searched) => show(progressText(searched)),
+        });
+    results.push({ ...selected, report });
+    // A short case ends before any signal or timer has had its turn.
+    await setImmediate();
   }
   return results;
 }
 
-async function searchOne(
-  { scenarioCase }: SelectedCase,
-  { options, io, simulator, show }: Ports & { readonly show: (text: string) => void },
-): Promise<CaseReport> {
-  const interrupted = (): boolean => io.interruption.signal !== undefined;
-  if (scenarioCase.search === 'sampled' && !options.all) {
-    return simulator.runCaseInSlices(scenarioCase, {
-      strategy: 'portfolio',
-      depth: undefined,
-      runs: scenarioCase.defaultRuns,
-      firstSeed: 0n,
-      maxEvents: options.maxEvents,
-      shouldStop: interrupted,
-      onProgress: (runs) => show(`${runs} runs`),
-    });
-  }
-  const { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, timeBudgetSeconds } = options;
-  const start = performance.now();
-  const budgetUsed = (): boolean =>
-    timeBudgetSeconds !== undefined && performance.now() - start >= timeBudgetSeconds * 1000;
-  return simulator.exploreCaseInSlices(scenarioCase, {
-    maxPreemptions,
-    maxExecutions,
-    maxEvents,
-    reduces,
-    isExact,
-    shouldStop: () => {
-      if (interrupted()) return 'interrupted';
-      return budgetUsed() ? `time budget of ${timeBudgetSeconds} s used up` : undefined;
-    },
-    onProgress: (progress) => show(progressText(progress)),
-  });
-}
-
-function nameOf({ scenarioCase }: SelectedCase): string {
-  return `${scenarioCase.scenario} ${scenarioCase.name}`;
+/** What travels to workers. */
+function settingsOf(options: ExploreCommandOptions): ExplorationSettings {
+  const { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, timeBudgetSeconds, all } = options;
+  return { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, timeBudgetSeconds, all };
 }
 
 function progressText({ executions, states, fractionDone }: SearchProgress): string {
@@ -118,7 +128,7 @@ function progressText({ executions, states, fractionDone }: SearchProgress): str
 }
 
 /** What repeats a run that a search found. */
-function settingsOf({ maxEvents }: ExploreCommandOptions): CampaignSettings {
+function campaignOf({ maxEvents }: ExploreCommandOptions): CampaignSettings {
   return { strategy: 'portfolio', depth: undefined, runs: undefined, firstSeed: 0n, maxEvents };
 }
 

@@ -9,11 +9,10 @@ import {
   type ScheduleOptions,
   seedOfRun,
 } from '../../scenarios/run-case.ts';
-import { InternalError } from '../../sim/assert.ts';
 import type { Interruption } from '../io.ts';
 import type { CampaignTasks, RangeDone } from './campaign-tasks.ts';
 import type { TaskEnd, ThrownError } from './protocol.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { errorOf, WorkerPool } from './worker-pool.ts';
 
 /** Who runs a campaign: nothing of it is part of the result. */
 export interface WorkerSettings {
@@ -239,10 +238,4 @@ class PooledCampaign {
       throw errorOf(first.error);
     }
   }
-}
-
-/** The exception of a worker as if it had been thrown here, so that one thread and many say the same. */
-function errorOf({ name, message, stack, isInternal }: ThrownError): Error {
-  const error = isInternal ? new InternalError(message) : Object.assign(new Error(message), { name });
-  return Object.assign(error, { stack });
 }

@@ -1,5 +1,6 @@
 import { Piscina } from 'piscina';
-import type { SupervisedTask, TaskEnd, TaskTable, WorkerLimits } from './protocol.ts';
+import { InternalError } from '../../sim/assert.ts';
+import type { SupervisedTask, TaskEnd, TaskTable, ThrownError, WorkerLimits } from './protocol.ts';
 
 /** Worker processes that do named tasks on plain data. One that dies ends its task and is replaced for the next. */
 export class WorkerPool<Tasks extends TaskTable> {
@@ -34,4 +35,10 @@ export class WorkerPool<Tasks extends TaskTable> {
   async close(): Promise<void> {
     await this.#piscina.destroy();
   }
+}
+
+/** The exception of a worker as if it had been thrown here, so that one thread and many say the same. */
+export function errorOf({ name, message, stack, isInternal }: ThrownError): Error {
+  const error = isInternal ? new InternalError(message) : Object.assign(new Error(message), { name });
+  return Object.assign(error, { stack });
 }

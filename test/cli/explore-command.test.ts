@@ -65,11 +65,11 @@ describe('tornread explore', () => {
   });
 
   it('ends a search that takes too long, in time', async () => {
-    const { exitCode, stdout } = await world.run(['explore', world.race, '--time-budget', '0.000001', '--json']);
+    const { exitCode, stdout } = await world.run(['explore', world.race, '--time-budget', '0.001', '--json']);
     expect(exitCode).toBe(exitCodes.inconclusive);
     const { results } = JSON.parse(stdout);
     expect(results[1].verdict).toBe('inconclusive');
-    expect(results[1].reason).toMatch(/^time budget of 0.000001 s used up /);
+    expect(results[1].reason).toMatch(/^time budget of 0.001 s used up /);
   });
 
   it('keeps the results so far when it is interrupted', async () => {
@@ -85,9 +85,9 @@ describe('tornread explore', () => {
     ['--max-executions', '0', 'It must be a whole number of at least 1.'],
     ['--max-executions', 'many', 'It must be a whole number of at least 1.'],
     ['--max-executions', '1.5', 'It must be a whole number of at least 1.'],
-    ['--time-budget', '0', 'It must be a number of seconds greater than 0.'],
-    ['--time-budget', '-2', 'It must be a number of seconds greater than 0.'],
-    ['--time-budget', '5min', 'It must be a number of seconds greater than 0.'],
+    ['--time-budget', '0', 'It must be a number of seconds above 0'],
+    ['--time-budget', '-2', 'It must be a number of seconds above 0'],
+    ['--time-budget', '5min', 'It must be a number of seconds above 0'],
   ])('refuses %s %s', async (option, value, message) => {
     const { exitCode, stdout, stderr } = await world.run(['explore', world.race, `${option}=${value}`]);
     expect([exitCode, stdout]).toEqual([exitCodes.usage, '']);
