@@ -2,6 +2,9 @@ import { RandomStreams, type Seed } from '../random.ts';
 import type { ChoicePoint } from '../scheduler.ts';
 import { emptyProfile, type SeededScheduler } from './profile.ts';
 
+/** One run in this many idles. */
+const idlingShare = 4;
+
 /**
  * PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010): processes have a random order of priorities, and the
  * first of those that may go does; at d - 1 random moments the one that would go falls behind all others. A bug that d
@@ -40,8 +43,7 @@ export class PctScheduler implements SeededScheduler {
       case 'process':
         return this.#next(point);
       case 'idle':
-        // Priorities let a task begin at any moment its window allows, and each step it idles would be one more moment.
-        return 0;
+        return this.#idle(point);
       default:
         return this.#streams.stream(point.name).below(point.count);
     }
@@ -64,6 +66,15 @@ export class PctScheduler implements SeededScheduler {
       }
     }
     return first;
+  }
+
+  /**
+   * Priorities let a task begin at any moment its windows allow, and each step it idles is one more moment; so most runs
+   * do not idle. Where windows are narrow, though, idling is the only way to begin late.
+   */
+  #idle({ name, count }: ChoicePoint): number {
+    const stream = this.#streams.stream(name);
+    return stream.below(idlingShare) === 0 ? stream.below(count) : 0;
   }
 
   #draw(processCount: number): void {
