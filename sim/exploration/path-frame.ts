@@ -1,8 +1,10 @@
 import type { Operation } from '../operation.ts';
 import { StepChoices } from './step-choices.ts';
 
-/** One state on the path a search is on, and what is left to try from it. Made once for each depth and used again. */
-export class SearchFrame {
+const awake = -1;
+
+/** One state on the path an explorer is on, and what is left to try from it. Made once for each depth and used again. */
+export class PathFrame {
   /** Where the undo log, the fingerprint, the broken rules and the footprints stood. */
   mark = 0;
   hashLow = 0;
@@ -23,11 +25,7 @@ export class SearchFrame {
   /** A step of the active process has ended the run: nothing is independent of that. */
   hasEnded = false;
 
-  /** Task that took the last task step on the way here, or -1, and tasks left so far that could have gone on. */
-  lastTask = -1;
-  preemptions = 0;
-
-  /** By process: its part of the footprint stack while it sleeps; awake where the part is empty. */
+  /** By process: its part of the footprint stack while it sleeps. */
   readonly sleepFrom: Int32Array;
   readonly sleepTo: Int32Array;
 
@@ -37,23 +35,25 @@ export class SearchFrame {
     this.sleepTo = new Int32Array(processCount);
   }
 
-  /** For the first state of a path. */
-  beginPath(): void {
-    this.lastTask = -1;
-    this.preemptions = 0;
-    this.sleepTo.set(this.sleepFrom);
+  add(id: number): void {
+    this.todo[this.todoCount] = id;
+    this.todoCount += 1;
   }
 
   isAsleep(id: number): boolean {
-    return (this.sleepTo[id] as number) > (this.sleepFrom[id] as number);
+    return this.sleepTo[id] !== awake;
   }
 
-  /** The sleeping processes as bits. */
-  get sleepers(): number {
-    let bits = 0;
-    for (let id = 0; id < this.sleepTo.length; id += 1) {
-      bits |= this.isAsleep(id) ? 1 << id : 0;
-    }
-    return bits;
+  putToSleep(id: number, from: number, to: number): void {
+    this.sleepFrom[id] = from;
+    this.sleepTo[id] = to;
+  }
+
+  wake(id: number): void {
+    this.sleepTo[id] = awake;
+  }
+
+  wakeAll(): void {
+    this.sleepTo.fill(awake);
   }
 }
