@@ -87,6 +87,9 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** The active process has taken its step; its footprint begins at `from`. */
   protected abstract stepTaken(frame: Frame, from: number): void;
 
+  /** The active process has taken its step in every way there is, and it has been taken back. */
+  protected stepTried(_frame: Frame): void {}
+
   /** What the frame of the state behind the step of the active process has from the one before it. */
   protected abstract passOn(frame: Frame, child: Frame): void;
 
@@ -179,6 +182,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** Every way of the active process to take its step has been tried: who stays independent of it need not go before. */
   #fallAsleep(frame: Frame): void {
     const { active: id } = frame;
+    this.stepTried(frame);
     if (id < this.#options.sleeperCount && !frame.hasEnded && !this.isOptional(id)) {
       frame.putToSleep(id, frame.sleepFrom[id] as number, this.footprints.top);
     }

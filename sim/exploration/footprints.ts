@@ -40,6 +40,17 @@ export class FootprintStack {
     }
   }
 
+  /** Whether the entries say that one of the selected words was written. */
+  writesSelected(from: number, to: number): boolean {
+    for (let i = from; i < to; i += 1) {
+      const entry = this.#entries[i] as number;
+      if ((entry & 1) === 1 && this.#readIn[entry >>> 1] === this.#comparison) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   isIndependent(from: number, to: number): boolean {
     for (let i = from; i < to; i += 1) {
       const entry = this.#entries[i] as number;

@@ -1,6 +1,8 @@
+import { Dpor, type DporProgress } from '../../sim/exploration/dpor.ts';
+import type { Explorer, ExplorerOptions, ExplorerProgress } from '../../sim/exploration/explorer.ts';
 import type { Schedule } from '../../sim/exploration/schedule.ts';
-import type { SearchProgress } from '../../sim/exploration/search.ts';
-import { Search, type SearchOptions } from '../../sim/exploration/search.ts';
+import { Search, type SearchOptions, type SearchProgress } from '../../sim/exploration/search.ts';
+import type { Kernel } from '../../sim/kernel.ts';
 import type { Violation } from '../../sim/violation.ts';
 import { enumerateSchedules, type ScheduleObserver } from './enumerate-schedules.ts';
 import { ProgramWorld, type ProgramWorldOptions } from './program-world.ts';
@@ -20,8 +22,8 @@ export interface BruteForce extends Verdict {
   readonly preemptions: ReadonlyMap<string, number>;
 }
 
-export interface Searched extends Verdict {
-  readonly progress: SearchProgress;
+export interface Explored<Progress> extends Verdict {
+  readonly progress: Progress;
   /** The first schedule found for each broken rule. */
   readonly schedules: ReadonlyMap<string, Schedule>;
 }
@@ -57,24 +59,36 @@ export function bruteForce(
 /** By a search that goes to its end. */
 export function searched(
   program: Program,
-  worldOptions: ProgramWorldOptions,
-  options: Omit<SearchOptions, 'onViolation'>,
-): Searched {
-  const world = new ProgramWorld(program, worldOptions);
+  world: ProgramWorldOptions,
+  options: Omit<SearchOptions, keyof ExplorerOptions>,
+): Explored<SearchProgress> {
+  return explored(program, world, (kernel, listener) => new Search(kernel, { ...options, ...listener }));
+}
+
+/** The same without states. */
+export function searchedByRaces(program: Program, world: ProgramWorldOptions): Explored<DporProgress> {
+  return explored(program, world, (kernel, listener) => new Dpor(kernel, listener));
+}
+
+function explored<Progress extends ExplorerProgress>(
+  program: Program,
+  options: ProgramWorldOptions,
+  explorerOf: (kernel: Kernel, listener: ExplorerOptions) => Explorer & { readonly progress: Progress },
+): Explored<Progress> {
+  const world = new ProgramWorld(program, options);
   const outcomes = new Set<string>();
   const schedules = new Map<string, Schedule>();
   world.kernel.onFinish = () => outcomes.add(`finished: ${world.outcome}`);
-  const search = new Search(world.kernel, {
-    ...options,
+  const explorer = explorerOf(world.kernel, {
     onViolation: (violation, scheduleOf) => {
       const name = nameOf(violation);
       if (!schedules.has(name)) schedules.set(name, scheduleOf());
       if (violation.rule !== 'goes-on') outcomes.add(`${violation.rule}: ${world.outcome}`);
     },
   });
-  while (search.advance(10_000));
-  const { progress } = search;
-  search.close();
+  while (explorer.advance(10_000));
+  const { progress } = explorer;
+  explorer.close();
   return { outcomes, broken: new Set(schedules.keys()), progress, schedules };
 }
 

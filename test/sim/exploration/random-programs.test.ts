@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { FollowScheduler } from '../../../sim/exploration/schedule.ts';
-import { type BruteForce, bruteForce, nameOf, searched, type Verdict } from '../../support/exploration-judge.ts';
+import {
+  type BruteForce,
+  bruteForce,
+  nameOf,
+  searched,
+  searchedByRaces,
+  type Verdict,
+} from '../../support/exploration-judge.ts';
 import { ProgramWorld, type ProgramWorldOptions } from '../../support/program-world.ts';
 import { type Program, randomProgram } from '../../support/random-programs.ts';
 
@@ -165,5 +172,20 @@ describe('a search', () => {
     for (const { seed, program, truth } of programs.filter(({ program: { device } }) => device !== undefined)) {
       expectSame(searched(program, { ...everyOrder, hasLocals: false }, whole), truth, seed);
     }
+  });
+});
+
+describe('source-DPOR', () => {
+  it('finds what brute force finds, in fewer executions', () => {
+    let [executions, abandoned, schedules] = [0, 0, 0];
+    for (const { seed, program, truth } of programs) {
+      const found = searchedByRaces(program, everyOrder);
+      expectSame(found, truth, seed);
+      expect(found.progress).toMatchObject({ cutShort: '', fractionDone: 1 });
+      executions += found.progress.executions;
+      abandoned += found.progress.abandoned;
+      schedules += truth.schedules;
+    }
+    console.log(executions, abandoned, schedules);
   });
 });

@@ -1,0 +1,269 @@
+import type { Kernel } from '../kernel.ts';
+import type { Operation } from '../operation.ts';
+import { DepthFirst } from './depth-first.ts';
+import type { ExplorerOptions, ExplorerProgress } from './explorer.ts';
+import { PathFrame } from './path-frame.ts';
+
+export interface DporProgress extends ExplorerProgress {
+  /** Executions given up halfway, because others are equivalent to all that could have come of them. */
+  readonly abandoned: number;
+}
+
+/** A step that was taken, or one that would be taken if it could, and what happened before it. */
+interface Event {
+  readonly process: number;
+  /** By process: 1 + depth of its last step that happens before this one; 0: none does. */
+  readonly clock: Int32Array;
+}
+
+class DporFrame extends PathFrame implements Event {
+  readonly clock: Int32Array;
+  /** By process: depth of its last step before this state, or -1. */
+  readonly lastStep: Int32Array;
+  /** By process: 1 if it can go from here, and if it is in `todo`. */
+  readonly canGo: Uint8Array;
+  readonly isInTodo: Uint8Array;
+  /** Footprint of the step of the active process. */
+  stepFrom = 0;
+  stepTo = 0;
+  /** The step depends on all others: it ended the run, or is one that need not happen at all. */
+  touchesAll = false;
+
+  constructor(processCount: number) {
+    super(processCount);
+    this.clock = new Int32Array(processCount);
+    this.lastStep = new Int32Array(processCount).fill(-1);
+    this.canGo = new Uint8Array(processCount);
+    this.isInTodo = new Uint8Array(processCount);
+  }
+
+  get process(): number {
+    return this.active;
+  }
+
+  want(id: number): void {
+    if (this.isInTodo[id] === 0 && !this.isAsleep(id)) {
+      this.isInTodo[id] = 1;
+      this.add(id);
+    }
+  }
+}
+
+/**
+ * Source-DPOR with sleep sets (Abdulla, Aronis, Jonsson, Sagonas 2014): follows one order, sees which of its steps race,
+ * and goes back only to turn races round. It keeps no states, so worlds whose orders seldom come together in one state
+ * cost it less than a {@link Search}, all others more. Every order; windows are left out of account.
+ */
+export class Dpor extends DepthFirst<DporFrame> {
+  #abandoned = 0;
+  readonly #ahead: { process: number; clock: Int32Array };
+  /** By process: depth of its first step among those that a reversal takes along. */
+  readonly #first: Int32Array;
+  readonly #initials: number[] = [];
+  readonly #races: number[] = [];
+
+  constructor(kernel: Kernel, options: ExplorerOptions) {
+    super(kernel, { ...options, keepsWindows: false, sleeperCount: Number.POSITIVE_INFINITY, hashes: false });
+    const { count } = this.stepper.processes;
+    this.#ahead = { process: -1, clock: new Int32Array(count) };
+    this.#first = new Int32Array(count);
+    this.begin();
+  }
+
+  override get progress(): DporProgress {
+    return { ...super.progress, abandoned: this.#abandoned };
+  }
+
+  protected newFrame(): DporFrame {
+    return new DporFrame(this.stepper.processes.count);
+  }
+
+  /** One process will do, until a race says otherwise; and those that depend on all others. */
+  protected entered(frame: DporFrame, count: number): void {
+    frame.isInTodo.fill(0);
+    frame.canGo.fill(0);
+    let first = -1;
+    for (const id of this.stepper.candidates.subarray(0, count)) {
+      frame.canGo[id] = 1;
+      if (this.isOptional(id)) {
+        frame.want(id);
+      } else if (first < 0 && !frame.isAsleep(id)) {
+        first = id;
+      }
+    }
+    if (first >= 0) {
+      frame.want(first);
+    }
+    if (count === 0) {
+      this.rest(frame);
+      this.#lookAhead(frame);
+    } else if (frame.todoCount === 0) {
+      this.#abandoned += 1;
+    }
+  }
+
+  protected passOn(frame: DporFrame, child: DporFrame): void {
+    child.lastStep.set(frame.lastStep);
+    child.lastStep[frame.active] = this.depth - 1;
+  }
+
+  protected stepTaken(frame: DporFrame, from: number): void {
+    frame.stepFrom = from;
+    frame.stepTo = this.footprints.top;
+    frame.touchesAll = frame.hasEnded || this.isOptional(frame.active);
+    this.#startClock(frame, frame);
+    this.#collectRaces(frame, frame);
+    this.#addGuardRaces(frame, from + this.guardEntries);
+    frame.clock[frame.active] = this.depth + 1;
+    this.#reverseRaces(frame);
+    if (frame.hasEnded) {
+      for (let id = 0; id < frame.canGo.length; id += 1) {
+        if (frame.canGo[id] === 1) frame.want(id);
+      }
+    }
+  }
+
+  protected override stepTried(frame: DporFrame): void {
+    if (frame.hasEnded) {
+      this.#lookAhead(frame);
+    }
+  }
+
+  /** What the process of `event` did before happens before it. */
+  #startClock({ lastStep }: DporFrame, { process, clock }: Event): void {
+    const last = lastStep[process] as number;
+    if (last < 0) {
+      clock.fill(0);
+    } else {
+      clock.set((this.frames[last] as DporFrame).clock);
+    }
+  }
+
+  /** Steps that race with the one of `frame`: it depends on them, and on nothing that depends on them. */
+  #collectRaces(frame: DporFrame, { process, clock }: Event): void {
+    this.#races.length = 0;
+    this.footprints.select(frame.stepFrom, frame.stepTo);
+    for (let depth = this.depth - 1; depth >= 0; depth -= 1) {
+      const earlier = this.frames[depth] as DporFrame;
+      if (earlier.active === process || happensBefore(earlier, depth, clock)) {
+        continue;
+      }
+      if (frame.touchesAll || earlier.touchesAll || !this.footprints.isIndependent(earlier.stepFrom, earlier.stepTo)) {
+        join(clock, earlier.clock);
+        this.#races.push(depth);
+      }
+    }
+  }
+
+  /**
+   * A guard can hide a race: after lock, unlock, the lock of another process depends on the unlock, and only through that
+   * on the lock before, with which it competes. So with what the guard reads every earlier write counts.
+   */
+  #addGuardRaces(frame: DporFrame, guardTo: number): void {
+    const isOptional = this.isOptional(frame.active);
+    if (guardTo === frame.stepFrom && !isOptional) {
+      return;
+    }
+    this.footprints.select(frame.stepFrom, guardTo);
+    this.#addHidden(frame, frame, isOptional);
+  }
+
+  #addHidden({ lastStep }: DporFrame, { process }: Event, touchesAll: boolean): void {
+    const last = this.frames[lastStep[process] as number];
+    for (let depth = this.depth - 1; depth >= 0; depth -= 1) {
+      const earlier = this.frames[depth] as DporFrame;
+      if (
+        earlier.active !== process &&
+        !(last !== undefined && happensBefore(earlier, depth, last.clock)) &&
+        (touchesAll || this.footprints.writesSelected(earlier.stepFrom, earlier.stepTo)) &&
+        !this.#races.includes(depth)
+      ) {
+        this.#races.push(depth);
+      }
+    }
+  }
+
+  /** An execution is over: who waits still for something might have gone, had others come later. */
+  #lookAhead(frame: DporFrame): void {
+    const { specs, operations } = this.stepper.processes;
+    for (let id = 0; id < specs.length; id += 1) {
+      const operation = operations[id];
+      if (operation !== undefined && frame.canGo[id] === 0) {
+        this.#lookAheadOf(frame, id, operation);
+      }
+    }
+  }
+
+  #lookAheadOf(frame: DporFrame, id: number, operation: Operation): void {
+    const { arena } = this.stepper;
+    const ahead = this.#ahead;
+    ahead.process = id;
+    this.#startClock(frame, ahead);
+    this.#races.length = 0;
+    const from = this.footprints.top;
+    arena.startRecord();
+    operation.ready();
+    arena.stopRecord();
+    this.footprints.push(arena);
+    this.footprints.select(from, this.footprints.top);
+    this.footprints.top = from;
+    this.#addHidden(frame, ahead, this.isOptional(id));
+    for (const depth of this.#races) {
+      join(ahead.clock, (this.frames[depth] as DporFrame).clock);
+    }
+    this.#reverseRaces(ahead);
+  }
+
+  #reverseRaces(late: Event): void {
+    for (const depth of this.#races) {
+      this.#reverse(depth, late);
+    }
+  }
+
+  /**
+   * Sees to it that, from the state before the step at `depth`, an order is tried in which the late step comes before it:
+   * one that begins with any of the steps between them that do not need the step at `depth`, and none before themselves.
+   */
+  #reverse(depth: number, late: Event): void {
+    const early = this.frames[depth] as DporFrame;
+    this.#first.fill(-1);
+    this.#initials.length = 0;
+    for (let between = depth + 1; between < this.depth; between += 1) {
+      const step = this.frames[between] as DporFrame;
+      if (!happensBefore(early, depth, step.clock)) {
+        this.#takeAlong(step, between);
+      }
+    }
+    const isFirst = this.#takeAlong(late, this.depth);
+    if (isFirst && early.canGo[late.process] === 0) {
+      // Nothing that is taken along could make it able to go.
+      return;
+    }
+    if (!this.#initials.some((id) => early.isInTodo[id] === 1 || early.isAsleep(id))) {
+      early.want(isFirst ? late.process : (this.#initials[0] as number));
+    }
+  }
+
+  /** Notes whether the step is one that others of those taken along need not precede. */
+  #takeAlong({ process, clock }: Event, depth: number): boolean {
+    if (this.#first[process] !== -1) {
+      return false;
+    }
+    const isInitial = this.#first.every((first, id) => first === -1 || (clock[id] as number) <= first);
+    this.#first[process] = depth;
+    if (isInitial) {
+      this.#initials.push(process);
+    }
+    return isInitial;
+  }
+}
+
+function happensBefore({ active }: DporFrame, depth: number, clock: Int32Array): boolean {
+  return (clock[active] as number) > depth;
+}
+
+function join(clock: Int32Array, other: Int32Array): void {
+  for (let i = 0; i < clock.length; i += 1) {
+    clock[i] = Math.max(clock[i] as number, other[i] as number);
+  }
+}
