@@ -87,9 +87,6 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** The active process has taken its step; its footprint begins at `from`. */
   protected abstract stepTaken(frame: Frame, from: number): void;
 
-  /** The active process has taken its step in every way there is, and it has been taken back. */
-  protected stepTried(_frame: Frame): void {}
-
   /** What the frame of the state behind the step of the active process has from the one before it. */
   protected abstract passOn(frame: Frame, child: Frame): void;
 
@@ -119,7 +116,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     if (goesOn && !this.stepper.stopping) {
       this.depth = 0;
       const root = this.#frame(0);
-      root.wakeAll();
+      root.forgetSleepers();
       this.#enter(root);
     } else {
       this.executions += 1;
@@ -175,16 +172,15 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     frame.hasEnded = false;
     frame.operation = this.stepper.processes.operations[frame.active];
     frame.historyLength = this.histories.lengthOf(frame.active);
-    frame.sleepFrom[frame.active] = this.footprints.top;
+    frame.activeFrom = this.footprints.top;
     return true;
   }
 
   /** Every way of the active process to take its step has been tried: who stays independent of it need not go before. */
   #fallAsleep(frame: Frame): void {
     const { active: id } = frame;
-    this.stepTried(frame);
     if (id < this.#options.sleeperCount && !frame.hasEnded && !this.isOptional(id)) {
-      frame.putToSleep(id, frame.sleepFrom[id] as number, this.footprints.top);
+      frame.tire(id, this.footprints.top);
     }
     frame.active = -1;
   }
@@ -239,15 +235,21 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
 
   /** Who sleeps on after the step of the active process: those that are independent of it. */
   #passOnSleepers(frame: Frame, child: Frame, from: number): void {
-    child.wakeAll();
-    if (this.#options.sleeperCount === 0 || this.isOptional(frame.active)) {
+    child.inheritSleepers(frame);
+    if (this.#options.sleeperCount === 0) {
+      return;
+    }
+    if (this.isOptional(frame.active)) {
+      child.wakeAll();
       return;
     }
     this.footprints.select(from, this.footprints.top);
-    for (let id = 0; id < child.sleepTo.length; id += 1) {
-      const [sleepFrom, sleepTo] = [frame.sleepFrom[id] as number, frame.sleepTo[id] as number];
-      if (id !== frame.active && frame.isAsleep(id) && this.footprints.isIndependent(sleepFrom, sleepTo)) {
-        child.putToSleep(id, sleepFrom, sleepTo);
+    for (let id = 0; id < child.knownTo.length; id += 1) {
+      if (
+        child.isAsleep(id) &&
+        !this.footprints.isIndependent(child.knownFrom[id] as number, child.knownTo[id] as number)
+      ) {
+        child.wake(id);
       }
     }
   }

@@ -1,5 +1,4 @@
 import type { Kernel } from '../kernel.ts';
-import type { Operation } from '../operation.ts';
 import { DepthFirst } from './depth-first.ts';
 import type { ExplorerOptions, ExplorerProgress } from './explorer.ts';
 import { PathFrame } from './path-frame.ts';
@@ -26,6 +25,9 @@ class DporFrame extends PathFrame implements Event {
   /** Footprint of the step of the active process. */
   stepFrom = 0;
   stepTo = 0;
+  /** By process that waits for its guard here: what the guard reads, as part of the footprint stack. */
+  readonly guardFrom: Int32Array;
+  readonly guardTo: Int32Array;
   /** The step depends on all others: it ended the run, or is one that need not happen at all. */
   touchesAll = false;
 
@@ -35,6 +37,8 @@ class DporFrame extends PathFrame implements Event {
     this.lastStep = new Int32Array(processCount).fill(-1);
     this.canGo = new Uint8Array(processCount);
     this.isInTodo = new Uint8Array(processCount);
+    this.guardFrom = new Int32Array(processCount);
+    this.guardTo = new Int32Array(processCount);
   }
 
   get process(): number {
@@ -94,6 +98,7 @@ export class Dpor extends DepthFirst<DporFrame> {
     if (first >= 0) {
       frame.want(first);
     }
+    this.#recordGuards(frame);
     if (count === 0) {
       this.rest(frame);
       this.#lookAhead(frame);
@@ -109,6 +114,8 @@ export class Dpor extends DepthFirst<DporFrame> {
 
   protected stepTaken(frame: DporFrame, from: number): void {
     frame.stepFrom = from;
+    // Where another step has changed what this one touches, both count: turned round, it may be as it was.
+    this.footprints.repeat(frame.knownFrom[frame.active] as number, frame.knownTo[frame.active] as number);
     frame.stepTo = this.footprints.top;
     frame.touchesAll = frame.hasEnded || this.isOptional(frame.active);
     this.#startClock(frame, frame);
@@ -120,12 +127,9 @@ export class Dpor extends DepthFirst<DporFrame> {
       for (let id = 0; id < frame.canGo.length; id += 1) {
         if (frame.canGo[id] === 1) frame.want(id);
       }
-    }
-  }
-
-  protected override stepTried(frame: DporFrame): void {
-    if (frame.hasEnded) {
       this.#lookAhead(frame);
+    } else {
+      this.#lookAheadOfDisturbed(frame);
     }
   }
 
@@ -183,30 +187,50 @@ export class Dpor extends DepthFirst<DporFrame> {
     }
   }
 
+  #recordGuards(frame: DporFrame): void {
+    const { arena, processes } = this.stepper;
+    for (let id = 0; id < processes.count; id += 1) {
+      frame.guardFrom[id] = this.footprints.top;
+      const operation = processes.operations[id];
+      if (operation !== undefined && frame.canGo[id] === 0) {
+        arena.startRecord();
+        operation.ready();
+        arena.stopRecord();
+        this.footprints.push(arena);
+      }
+      frame.guardTo[id] = this.footprints.top;
+    }
+  }
+
   /** An execution is over: who waits still for something might have gone, had others come later. */
   #lookAhead(frame: DporFrame): void {
-    const { specs, operations } = this.stepper.processes;
-    for (let id = 0; id < specs.length; id += 1) {
-      const operation = operations[id];
-      if (operation !== undefined && frame.canGo[id] === 0) {
-        this.#lookAheadOf(frame, id, operation);
+    const { count, operations } = this.stepper.processes;
+    for (let id = 0; id < count; id += 1) {
+      if (operations[id] !== undefined && frame.canGo[id] === 0) {
+        this.#lookAheadOf(frame, id);
       }
     }
   }
 
-  #lookAheadOf(frame: DporFrame, id: number, operation: Operation): void {
-    const { arena } = this.stepper;
+  /** The same for whom the step has given a reason to look again at what they wait for: later it may be another one. */
+  #lookAheadOfDisturbed(frame: DporFrame): void {
+    for (let id = 0; id < frame.canGo.length; id += 1) {
+      const [from, to] = [frame.guardFrom[id] as number, frame.guardTo[id] as number];
+      if (to > from) {
+        this.footprints.select(from, to);
+        if (this.footprints.writesSelected(frame.stepFrom, frame.stepTo)) {
+          this.#lookAheadOf(frame, id);
+        }
+      }
+    }
+  }
+
+  #lookAheadOf(frame: DporFrame, id: number): void {
     const ahead = this.#ahead;
     ahead.process = id;
     this.#startClock(frame, ahead);
     this.#races.length = 0;
-    const from = this.footprints.top;
-    arena.startRecord();
-    operation.ready();
-    arena.stopRecord();
-    this.footprints.push(arena);
-    this.footprints.select(from, this.footprints.top);
-    this.footprints.top = from;
+    this.footprints.select(frame.guardFrom[id] as number, frame.guardTo[id] as number);
     this.#addHidden(frame, ahead, this.isOptional(id));
     for (const depth of this.#races) {
       join(ahead.clock, (this.frames[depth] as DporFrame).clock);
@@ -234,14 +258,38 @@ export class Dpor extends DepthFirst<DporFrame> {
         this.#takeAlong(step, between);
       }
     }
-    const isFirst = this.#takeAlong(late, this.depth);
-    if (isFirst && early.canGo[late.process] === 0) {
-      // Nothing that is taken along could make it able to go.
-      return;
+    if (this.#takeAlong(late, this.depth)) {
+      if (early.canGo[late.process] === 0) {
+        if (
+          !this.#disturbs(early, depth, early.guardFrom[late.process] as number, early.guardTo[late.process] as number)
+        ) {
+          return;
+        }
+        this.#initials.pop();
+      } else if (
+        early.isAsleep(late.process) &&
+        this.#disturbs(early, depth, early.knownFrom[late.process] as number, early.knownTo[late.process] as number)
+      ) {
+        this.#initials.pop();
+      }
     }
     if (!this.#initials.some((id) => early.isInTodo[id] === 1 || early.isAsleep(id))) {
-      early.want(isFirst ? late.process : (this.#initials[0] as number));
+      early.want(this.#initials.at(-1) as number);
     }
+  }
+
+  #disturbs(early: DporFrame, depth: number, from: number, to: number): boolean {
+    this.footprints.select(from, to);
+    for (let between = depth + 1; between < this.depth; between += 1) {
+      const step = this.frames[between] as DporFrame;
+      if (
+        !happensBefore(early, depth, step.clock) &&
+        (step.touchesAll || !this.footprints.isIndependent(step.stepFrom, step.stepTo))
+      ) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** Notes whether the step is one that others of those taken along need not precede. */

@@ -20,15 +20,26 @@ export class FootprintStack {
   /** Adds what the arena has recorded. */
   push(arena: Arena): void {
     const { touched, touchedCount } = arena;
-    while (this.top + touchedCount > this.#entries.length) {
-      const larger = new Int32Array(this.#entries.length * 2);
-      larger.set(this.#entries);
-      this.#entries = larger;
-    }
+    this.#makeRoom(touchedCount);
     for (let i = 0; i < touchedCount; i += 1) {
       this.#entries[this.top + i] = touched[i] as number;
     }
     this.top += touchedCount;
+  }
+
+  /** Adds entries that are further down once more. */
+  repeat(from: number, to: number): void {
+    this.#makeRoom(to - from);
+    this.#entries.copyWithin(this.top, from, to);
+    this.top += to - from;
+  }
+
+  #makeRoom(count: number): void {
+    while (this.top + count > this.#entries.length) {
+      const larger = new Int32Array(this.#entries.length * 2);
+      larger.set(this.#entries);
+      this.#entries = larger;
+    }
   }
 
   /** {@link isIndependent} compares with these entries from here on. */

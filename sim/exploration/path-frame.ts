@@ -1,8 +1,6 @@
 import type { Operation } from '../operation.ts';
 import { StepChoices } from './step-choices.ts';
 
-const awake = -1;
-
 /** One state on the path an explorer is on, and what is left to try from it. Made once for each depth and used again. */
 export class PathFrame {
   /** Where the undo log, the fingerprint, the broken rules and the footprints stood. */
@@ -25,14 +23,22 @@ export class PathFrame {
   /** A step of the active process has ended the run: nothing is independent of that. */
   hasEnded = false;
 
-  /** By process: its part of the footprint stack while it sleeps. */
-  readonly sleepFrom: Int32Array;
-  readonly sleepTo: Int32Array;
+  /** Where the footprints of the steps of the active process begin. */
+  activeFrom = 0;
+
+  /**
+   * By process: footprint of the steps it could take here, as far as known, as part of the footprint stack. It has slept,
+   * and where it sleeps no longer it is what the steps were before another one disturbed them.
+   */
+  readonly knownFrom: Int32Array;
+  readonly knownTo: Int32Array;
+  readonly #asleep: Uint8Array;
 
   constructor(processCount: number) {
     this.todo = new Int32Array(processCount);
-    this.sleepFrom = new Int32Array(processCount);
-    this.sleepTo = new Int32Array(processCount);
+    this.knownFrom = new Int32Array(processCount);
+    this.knownTo = new Int32Array(processCount);
+    this.#asleep = new Uint8Array(processCount);
   }
 
   add(id: number): void {
@@ -41,19 +47,37 @@ export class PathFrame {
   }
 
   isAsleep(id: number): boolean {
-    return this.sleepTo[id] !== awake;
+    return this.#asleep[id] === 1;
   }
 
-  putToSleep(id: number, from: number, to: number): void {
-    this.sleepFrom[id] = from;
-    this.sleepTo[id] = to;
+  /** Puts to sleep the active process, of which everything has been tried. */
+  tire(id: number, to: number): void {
+    this.#asleep[id] = 1;
+    this.knownFrom[id] = this.activeFrom;
+    this.knownTo[id] = to;
+  }
+
+  /** Everyone is awake, and nothing is known of anyone. */
+  forgetSleepers(): void {
+    this.#asleep.fill(0);
+    this.knownFrom.fill(0);
+    this.knownTo.fill(0);
+  }
+
+  /** Has what `earlier` has, but for the process that has gone since. */
+  inheritSleepers(earlier: PathFrame): void {
+    this.#asleep.set(earlier.#asleep);
+    this.knownFrom.set(earlier.knownFrom);
+    this.knownTo.set(earlier.knownTo);
+    this.#asleep[earlier.active] = 0;
+    this.knownTo[earlier.active] = this.knownFrom[earlier.active] as number;
   }
 
   wake(id: number): void {
-    this.sleepTo[id] = awake;
+    this.#asleep[id] = 0;
   }
 
   wakeAll(): void {
-    this.sleepTo.fill(awake);
+    this.#asleep.fill(0);
   }
 }

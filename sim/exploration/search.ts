@@ -40,7 +40,7 @@ class SearchFrame extends PathFrame {
   /** The sleeping processes as bits. */
   get sleepers(): number {
     let bits = 0;
-    for (let id = 0; id < this.sleepTo.length; id += 1) {
+    for (let id = 0; id < this.todo.length; id += 1) {
       bits |= this.isAsleep(id) ? 1 << id : 0;
     }
     return bits;

@@ -13,8 +13,8 @@ import { type Program, randomProgram } from '../../support/random-programs.ts';
 
 // Small programs with every kind of process and step. Brute force lists all runs of each and is the judge.
 
-const programCount = 240;
-const maxSchedules = 2_000;
+const programCount = 220;
+const maxSchedules = 1_200;
 const everyOrder: ProgramWorldOptions = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
 const inWindows: ProgramWorldOptions = { ...everyOrder, hasWindows: true };
 const whole = { reduces: true, keepsWindows: false, isExact: false, maxPreemptions: undefined };
