@@ -104,6 +104,7 @@ export class Dpor extends DepthFirst<DporFrame> {
       this.#lookAhead(frame);
     } else if (frame.todoCount === 0) {
       this.#abandoned += 1;
+      this.#lookAhead(frame);
     }
   }
 
@@ -202,7 +203,7 @@ export class Dpor extends DepthFirst<DporFrame> {
     }
   }
 
-  /** An execution is over: who waits still for something might have gone, had others come later. */
+  /** An execution is over, or given up: who waits still for something might have gone, had others come later. */
   #lookAhead(frame: DporFrame): void {
     const { count, operations } = this.stepper.processes;
     for (let id = 0; id < count; id += 1) {

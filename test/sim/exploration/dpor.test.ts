@@ -5,6 +5,19 @@ import { searched, searchedByRaces } from '../../support/exploration-judge.ts';
 import type { Program } from '../../support/random-programs.ts';
 import { Act, TinyWorld } from '../../support/tiny-world.ts';
 
+const everyOrder = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
+const unreduced = { reduces: false, keepsWindows: false, isExact: true, maxPreemptions: undefined };
+const nothing: Program = {
+  memoryModel: 'sc',
+  storeBufferEntries: 1,
+  wordCount: 2,
+  tasks: [],
+  device: undefined,
+  engine: undefined,
+  optional: undefined,
+  windows: [],
+};
+
 function explore(world: TinyWorld): { readonly ends: readonly string[]; readonly progress: DporProgress } {
   const ends: string[] = [];
   world.kernel.onFinish = () => ends.push(world.log.join(' '));
@@ -77,13 +90,34 @@ describe('a wait that another task can spoil', () => {
   });
 });
 
+describe('a wait that is spoilt where all others sleep', () => {
+  const program: Program = {
+    ...nothing,
+    tasks: [
+      [
+        { kind: 'store', word: 0, half: 'low', value: 1 },
+        { kind: 'load', word: 1, register: 0 },
+      ],
+      [{ kind: 'store', word: 0, half: 'low', value: 2 }],
+      [
+        { kind: 'wait', word: 0, value: 1 },
+        { kind: 'wait', word: 0, value: 1 },
+        { kind: 'store', word: 1, half: 'low', value: 2 },
+      ],
+    ],
+  };
+
+  it('is tried before it is spoilt, though that execution is given up: program 3316, minimised', () => {
+    const all = searched(program, everyOrder, unreduced);
+    expect([...searchedByRaces(program, everyOrder).outcomes].sort()).toEqual([...all.outcomes].sort());
+    expect(all.outcomes.size).toBe(5);
+  });
+});
+
 describe('a step that touches other words when a race is turned round', () => {
-  const everyOrder = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
   // The exchange of task 0 fails after the second store of task 1; before it, it is what keeps task 2 from going on.
   const program: Program = {
-    memoryModel: 'sc',
-    storeBufferEntries: 1,
-    wordCount: 2,
+    ...nothing,
     tasks: [
       [
         { kind: 'exchange', word: 1, desired: 1, register: 2 },
@@ -98,15 +132,10 @@ describe('a step that touches other words when a race is turned round', () => {
         { kind: 'wait', word: 1, value: 0 },
       ],
     ],
-    device: undefined,
-    engine: undefined,
-    optional: undefined,
-    windows: [],
   };
 
   it('keeps what it touched before: program 2228, minimised', () => {
-    const options = { reduces: false, keepsWindows: false, isExact: true, maxPreemptions: undefined };
-    const all = searched(program, everyOrder, options);
+    const all = searched(program, everyOrder, unreduced);
     expect([...searchedByRaces(program, everyOrder).outcomes].sort()).toEqual([...all.outcomes].sort());
     expect(all.outcomes.size).toBe(6);
   });
