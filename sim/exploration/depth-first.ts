@@ -179,7 +179,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** Every way of the active process to take its step has been tried: who stays independent of it need not go before. */
   #fallAsleep(frame: Frame): void {
     const { active: id } = frame;
-    if (id < this.#options.sleeperCount && !frame.hasEnded && !this.isOptional(id)) {
+    if (id < this.#options.sleeperCount && !frame.hasEnded) {
       frame.tire(id, this.footprints.top);
     }
     frame.active = -1;
@@ -240,6 +240,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
       return;
     }
     if (this.isOptional(frame.active)) {
+      // It may have been the last moment for it: after others there might be nothing left that it can come before.
       child.wakeAll();
       return;
     }

@@ -47,10 +47,11 @@ export class ProgramWorld {
     this.#registers = new WordArray(arena, 'registers', tasks.length * registersPerTask);
     this.#deviceSaw = new WordArray(arena, 'device saw', 2);
     this.#broken = new Cell(arena, 'broken rules');
+    if (program.hardwareFirst) this.#addHardware();
     for (const [cpu, steps] of tasks.entries()) {
       this.#memory.task(cpu, (own) => this.#body(own, { number: cpu, steps }, 0));
     }
-    this.#addHardware();
+    if (!program.hardwareFirst) this.#addHardware();
     this.kernel.seal();
   }
 

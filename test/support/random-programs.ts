@@ -25,6 +25,8 @@ export interface Program {
   readonly engine: { readonly word: number; readonly value: number } | undefined;
   /** May at any moment, once, store one of two values. */
   readonly optional: { readonly word: number; readonly values: readonly number[] } | undefined;
+  /** Engine and optional process, and the device, come before the tasks: searches try processes in that order. */
+  readonly hardwareFirst: boolean;
   /** Windows by task; what a world without them allows is every order. */
   readonly windows: readonly { readonly minNs: number; readonly maxNs: number }[];
 }
@@ -51,9 +53,10 @@ export function randomProgram(seed: number): Program {
     device: hasDevice ? { words: [0, 1], stops: below(2) === 0 } : undefined,
     engine: below(4) === 0 ? { word: word(), value: 1 + below(2) } : undefined,
     optional: below(5) === 0 ? { word: word(), values: [1, 2] } : undefined,
+    hardwareFirst: below(2) === 0,
     windows: Array.from({ length: taskCount + 3 }, () => {
       const minNs = below(4);
-      return { minNs, maxNs: minNs + below(6) };
+      return { minNs, maxNs: below(4) === 0 ? Number.POSITIVE_INFINITY : minNs + below(6) };
     }),
   };
 }

@@ -77,6 +77,20 @@ describe('the world of torn entries', () => {
   });
 
   it.each([
+    [1, 3, 1, 7_834, 3_042],
+    [2, 2, 1, 3_184, 1_694],
+    [1, 3, 2, 53_214, 19_710],
+  ])(
+    'of 4 chunks, with handshake, %i writers and %i fetchers x %i, has %i transitions, or %i with reduction',
+    (...row) => {
+      const [writers, fetchers, rounds, transitions, reduced] = row;
+      const options = { chunks: 4, writers, fetchers, rounds, hasHandshake: true };
+      expect(search(tornEntryWorld(options).kernel, false).progress).toMatchObject({ transitions });
+      expect(search(tornEntryWorld(options).kernel, true).progress).toMatchObject({ transitions: reduced });
+    },
+  );
+
+  it.each([
     [2, 4],
     [4, 10],
     [8, 130],

@@ -15,6 +15,7 @@ const nothing: Program = {
   device: undefined,
   engine: undefined,
   optional: undefined,
+  hardwareFirst: false,
   windows: [],
 };
 

@@ -14,7 +14,7 @@ import { type Program, randomProgram } from '../../support/random-programs.ts';
 // Small programs with every kind of process and step. Brute force lists all runs of each and is the judge.
 
 const programCount = 220;
-const maxSchedules = 1_200;
+const maxSchedules = 800;
 const everyOrder: ProgramWorldOptions = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
 const inWindows: ProgramWorldOptions = { ...everyOrder, hasWindows: true };
 const whole = { reduces: true, keepsWindows: false, isExact: false, maxPreemptions: undefined };
@@ -52,7 +52,7 @@ describe('the programs', () => {
   it('are of every kind', () => {
     const count = (is: (judged: Judged) => boolean): number => programs.filter(is).length;
     const ends = (how: string) => (judged: Judged) => [...judged.truth.outcomes].some((each) => each.startsWith(how));
-    expect({
+    const kinds = {
       tso: count(({ program }) => program.memoryModel === 'x86-tso'),
       device: count(({ program }) => program.device !== undefined),
       engine: count(({ program }) => program.engine !== undefined),
@@ -62,19 +62,10 @@ describe('the programs', () => {
       stopped: count(ends('stops')),
       goesOn: count(({ truth }) => [...truth.broken].some((each) => each.startsWith('goes-on'))),
       windowsMatter: count(({ truth, truthInWindows }) => truth.outcomes.size > truthInWindows.outcomes.size),
-    }).toMatchInlineSnapshot(`
-      {
-        "device": 52,
-        "engine": 48,
-        "goesOn": 25,
-        "optional": 32,
-        "stopped": 45,
-        "stuck": 59,
-        "three": 64,
-        "tso": 47,
-        "windowsMatter": 77,
-      }
-    `);
+    };
+    for (const [kind, number] of Object.entries(kinds)) {
+      expect(number, kind).toBeGreaterThan(20);
+    }
   });
 });
 
@@ -177,15 +168,14 @@ describe('a search', () => {
 
 describe('source-DPOR', () => {
   it('finds what brute force finds, in fewer executions', () => {
-    let [executions, abandoned, schedules] = [0, 0, 0];
+    let [executions, schedules] = [0, 0];
     for (const { seed, program, truth } of programs) {
       const found = searchedByRaces(program, everyOrder);
       expectSame(found, truth, seed);
       expect(found.progress).toMatchObject({ cutShort: '', fractionDone: 1 });
       executions += found.progress.executions;
-      abandoned += found.progress.abandoned;
       schedules += truth.schedules;
     }
-    console.log(executions, abandoned, schedules);
+    expect(executions).toBeLessThan(0.15 * schedules);
   });
 });
