@@ -13,6 +13,8 @@ export interface ProgramWorldOptions {
   readonly hasWindows: boolean;
   /** Tasks forget what they know after every step; all that matters is in memory. */
   readonly hasCheckpoints: boolean;
+  /** Tasks begin again when they are through, so that states come again; needs checkpoints. */
+  readonly isEndless: boolean;
   /** What the device has left to read is in its word of the arena; otherwise in its body, and so in its history. */
   readonly hasLocals: boolean;
 }
@@ -70,12 +72,16 @@ export class ProgramWorld {
   }
 
   *#body(cpu: Cpu, task: { readonly number: number; readonly steps: readonly ProgramStep[] }, from: number): Flow {
-    for (let i = from; i < task.steps.length; i += 1) {
-      if (this.#options.hasCheckpoints) {
-        yield new Checkpoint(i, () => this.#body(cpu, task, i));
+    let first = from;
+    do {
+      for (let i = first; i < task.steps.length; i += 1) {
+        if (this.#options.hasCheckpoints) {
+          yield new Checkpoint(i, () => this.#body(cpu, task, i));
+        }
+        yield* this.#perform(cpu, task.number, task.steps[i] as ProgramStep);
       }
-      yield* this.#perform(cpu, task.number, task.steps[i] as ProgramStep);
-    }
+      first = 0;
+    } while (this.#options.isEndless);
   }
 
   *#perform(cpu: Cpu, task: number, step: ProgramStep): Flow {

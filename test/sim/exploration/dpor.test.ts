@@ -5,7 +5,7 @@ import { searched, searchedByRaces } from '../../support/exploration-judge.ts';
 import type { Program } from '../../support/random-programs.ts';
 import { Act, TinyWorld } from '../../support/tiny-world.ts';
 
-const everyOrder = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
+const everyOrder = { hasWindows: false, hasCheckpoints: false, isEndless: false, hasLocals: true };
 const unreduced = { reduces: false, keepsWindows: false, isExact: true, maxPreemptions: undefined };
 const nothing: Program = {
   memoryModel: 'sc',

@@ -15,7 +15,12 @@ import { type Program, randomProgram } from '../../support/random-programs.ts';
 
 const programCount = 220;
 const maxSchedules = 800;
-const everyOrder: ProgramWorldOptions = { hasWindows: false, hasCheckpoints: false, hasLocals: true };
+const everyOrder: ProgramWorldOptions = {
+  hasWindows: false,
+  hasCheckpoints: false,
+  isEndless: false,
+  hasLocals: true,
+};
 const inWindows: ProgramWorldOptions = { ...everyOrder, hasWindows: true };
 const whole = { reduces: true, keepsWindows: false, isExact: false, maxPreemptions: undefined };
 const unreduced = { ...whole, reduces: false };
@@ -46,6 +51,10 @@ function expectSame(found: Verdict, truth: Verdict, seed: number): void {
 /** Outcomes that take at most so many preemptions. */
 function outcomesWithin({ preemptions }: BruteForce, bound: number): readonly string[] {
   return [...preemptions].flatMap(([outcome, least]) => (least <= bound ? [outcome] : [])).sort();
+}
+
+function hasTaskWithoutSteps({ tasks }: Program): boolean {
+  return tasks.some((steps) => steps.every(({ kind }) => kind === 'barrier'));
 }
 
 describe('the programs', () => {
@@ -156,6 +165,17 @@ describe('a search', () => {
     for (const { seed, program, truth } of programs) {
       expectSame(searched(program, { ...everyOrder, hasCheckpoints: true }, whole), truth, seed);
       expectSame(searched(program, { ...everyOrder, hasCheckpoints: true }, unreduced), truth, seed);
+    }
+  });
+
+  it('finds every state of worlds that never end, with reduction too', () => {
+    const endless = { ...everyOrder, hasCheckpoints: true, isEndless: true };
+    for (const { seed, program } of programs) {
+      if (!hasTaskWithoutSteps(program)) {
+        const [reduced, all] = [searched(program, endless, whole), searched(program, endless, unreduced)];
+        expect(reduced.progress.states, `states of program ${seed}`).toBe(all.progress.states);
+        expectSame(reduced, all, seed);
+      }
     }
   });
 
