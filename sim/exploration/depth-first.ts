@@ -28,8 +28,6 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   protected readonly footprints: FootprintStack;
   protected readonly frames: Frame[] = [];
   protected depth = -1;
-  /** Entries of the present step's footprint that its guard has read. */
-  protected guardEntries = 0;
   protected executions = 0;
 
   readonly #options: DepthFirstOptions;
@@ -228,7 +226,6 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
       arena.startRecord();
       // Whether the step can be taken depends on what its guard reads.
       if (operation.guarded) operation.ready();
-      this.guardEntries = arena.touchedCount;
     }
     return this.#attempt(() => this.stepper.step(id, operation));
   }

@@ -121,7 +121,6 @@ export class Dpor extends DepthFirst<DporFrame> {
     frame.touchesAll = frame.hasEnded || this.isOptional(frame.active);
     this.#startClock(frame, frame);
     this.#collectRaces(frame, frame);
-    this.#addGuardRaces(frame, from + this.guardEntries);
     frame.clock[frame.active] = this.depth + 1;
     this.#reverseRaces(frame);
     if (frame.hasEnded) {
@@ -161,27 +160,18 @@ export class Dpor extends DepthFirst<DporFrame> {
   }
 
   /**
-   * A guard can hide a race: after lock, unlock, the lock of another process depends on the unlock, and only through that
-   * on the lock before, with which it competes. So with what the guard reads every earlier write counts.
+   * Races of a guard that does not hold. What depends on a step through another one counts too: after lock and unlock, the
+   * lock of another process depends on the unlock, and only through that on the lock before, with which it competes.
    */
-  #addGuardRaces(frame: DporFrame, guardTo: number): void {
-    const isOptional = this.isOptional(frame.active);
-    if (guardTo === frame.stepFrom && !isOptional) {
-      return;
-    }
-    this.footprints.select(frame.stepFrom, guardTo);
-    this.#addHidden(frame, frame, isOptional);
-  }
-
-  #addHidden({ lastStep }: DporFrame, { process }: Event, touchesAll: boolean): void {
+  #collectGuardRaces({ lastStep }: DporFrame, { process }: Event, touchesAll: boolean): void {
     const last = this.frames[lastStep[process] as number];
+    this.#races.length = 0;
     for (let depth = this.depth - 1; depth >= 0; depth -= 1) {
       const earlier = this.frames[depth] as DporFrame;
       if (
         earlier.active !== process &&
         !(last !== undefined && happensBefore(earlier, depth, last.clock)) &&
-        (touchesAll || this.footprints.writesSelected(earlier.stepFrom, earlier.stepTo)) &&
-        !this.#races.includes(depth)
+        (touchesAll || this.footprints.writesSelected(earlier.stepFrom, earlier.stepTo))
       ) {
         this.#races.push(depth);
       }
@@ -230,9 +220,8 @@ export class Dpor extends DepthFirst<DporFrame> {
     const ahead = this.#ahead;
     ahead.process = id;
     this.#startClock(frame, ahead);
-    this.#races.length = 0;
     this.footprints.select(frame.guardFrom[id] as number, frame.guardTo[id] as number);
-    this.#addHidden(frame, ahead, this.isOptional(id));
+    this.#collectGuardRaces(frame, ahead, this.isOptional(id));
     for (const depth of this.#races) {
       join(ahead.clock, (this.frames[depth] as DporFrame).clock);
     }

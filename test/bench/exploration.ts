@@ -24,7 +24,7 @@ export interface ExplorationRow {
   readonly grownBytes: number;
 }
 
-export interface SpinComparison extends SpinResult {
+interface SpinComparison extends SpinResult {
   readonly passes: number;
   /** States per second of the search over those of SPIN, one right after the other. */
   readonly ratio: number;
