@@ -73,6 +73,23 @@ describe('a wait that another task can spoil', () => {
     expect([...explore(world).ends].sort()).toEqual(['', 'stuck']);
   });
 
+  it('is tried before it is spoilt where the run is then ended', () => {
+    const world = new TinyWorld();
+    const [word, passed] = [new Cell(world.arena, 'word'), new Cell(world.arena, 'passed')];
+    world.task('spoils', function* () {
+      yield new Act('spoil', { act: () => word.set(1) });
+      const act = (): void => {
+        const message = passed.get() === 1 ? 'passed' : 'not passed';
+        world.kernel.violate({ rule: message, message, source: 'test' }, true);
+      };
+      yield new Act('end the run', { act });
+    });
+    world.task('waits', function* () {
+      yield new Act('wait', { guard: () => word.get() === 0, act: () => passed.set(1) });
+    });
+    expect(new Set(explore(world).ends)).toEqual(new Set(['passed', 'not passed']));
+  });
+
   it('is tried also where a third one would have made it possible before', () => {
     const world = new TinyWorld();
     const [ready, spoilt] = [new Cell(world.arena, 'ready'), new Cell(world.arena, 'spoilt')];
