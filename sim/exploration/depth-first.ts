@@ -30,7 +30,9 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   protected depth = -1;
   protected executions = 0;
 
-  readonly #options: DepthFirstOptions;
+  readonly #options: ExplorerOptions;
+  readonly #keepsWindows: boolean;
+  readonly #sleeperCount: number;
   /** Choices that bodies make before their first step. */
   readonly #start = new StepChoices();
   #asked = this.#start;
@@ -43,6 +45,8 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     const { stepper, arena } = kernel;
     this.stepper = stepper;
     this.#options = options;
+    this.#keepsWindows = options.keepsWindows;
+    this.#sleeperCount = options.sleeperCount;
     this.histories = new ProcessHistories(stepper);
     this.footprints = new FootprintStack(arena);
     arena.keepWholeLog(true);
@@ -91,7 +95,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** For the constructors of subclasses, at their end: goes to the first state. */
   protected begin(): void {
     const { processes } = this.stepper;
-    processes.ignoresWindows = !this.#options.keepsWindows;
+    processes.ignoresWindows = !this.#keepsWindows;
     this.stepper.listener = this.histories;
     // Guards are looked at when the next step is chosen; looked at here, they would be in the footprint of another step.
     this.stepper.onPending = (id, operation) => {
@@ -109,7 +113,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
       begin: () => this.#start.begin(),
       choose: (point) => this.#asked.choose(point),
     });
-    const goesOn = this.#attempt(() => this.stepper.start());
+    const goesOn = this.#startBodies();
     this.#reportViolations(0);
     if (goesOn && !this.stepper.stopping) {
       this.depth = 0;
@@ -118,6 +122,16 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
       this.#enter(root);
     } else {
       this.executions += 1;
+    }
+  }
+
+  #startBodies(): boolean {
+    try {
+      this.stepper.start();
+      return true;
+    } catch (error) {
+      this.#noteCutShort(error);
+      return false;
     }
   }
 
@@ -177,7 +191,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   /** Every way of the active process to take its step has been tried: who stays independent of it need not go before. */
   #fallAsleep(frame: Frame): void {
     const { active: id } = frame;
-    if (id < this.#options.sleeperCount && !frame.hasEnded) {
+    if (id < this.#sleeperCount && !frame.hasEnded) {
       frame.tire(id, this.footprints.top);
     }
     frame.active = -1;
@@ -193,7 +207,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     const from = this.footprints.top;
     this.#transitions += 1;
     const goesOn = this.#execute(frame);
-    if (this.#options.sleeperCount > 0) {
+    if (this.#sleeperCount > 0) {
       arena.stopRecord();
       this.footprints.push(arena);
     }
@@ -217,25 +231,32 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     const { arena, processes } = this.stepper;
     this.histories.prepare(id);
     const operation = processes.operations[id] as Operation;
-    if (this.#options.keepsWindows) {
+    if (this.#keepsWindows) {
       this.stepper.moveClock(Math.max(this.stepper.nowNs, processes.earliestNs[id] as number));
     }
     frame.choices.begin();
     this.#asked = frame.choices;
-    if (this.#options.sleeperCount > 0) {
+    if (this.#sleeperCount > 0) {
       arena.startRecord();
       // Whether the step can be taken depends on what its guard reads.
       if (operation.guarded) operation.ready();
     }
-    return this.#attempt(() => this.stepper.step(id, operation));
+    try {
+      this.stepper.step(id, operation);
+      return true;
+    } catch (error) {
+      this.#noteCutShort(error);
+      this.histories.distrust(id);
+      return false;
+    }
   }
 
   /** Who sleeps on after the step of the active process: those that are independent of it. */
   #passOnSleepers(frame: Frame, child: Frame, from: number): void {
-    child.inheritSleepers(frame);
-    if (this.#options.sleeperCount === 0) {
+    if (this.#sleeperCount === 0) {
       return;
     }
+    child.inheritSleepers(frame);
     if (this.isOptional(frame.active)) {
       // It may have been the last moment for it: after others there might be nothing left that it can come before.
       child.wakeAll();
@@ -276,21 +297,13 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     this.stepper.takeBack(frame.active, frame.operation);
   }
 
-  /** False if the work met a limit or something that is not modelled. */
-  #attempt(work: () => void): boolean {
-    try {
-      work();
-      return true;
-    } catch (error) {
-      if (!(error instanceof UnmodelledError || error instanceof LimitReached)) {
-        throw error;
-      }
-      const kind = error instanceof LimitReached ? 'limit reached' : 'unmodelled';
-      this.#cutShort ||= `${kind}: ${error.message}`;
-      const { active } = this.frames[this.depth] ?? { active: -1 };
-      if (active >= 0) this.histories.distrust(active);
-      return false;
+  /** The work met a limit or something that is not modelled; throws whatever else it was. */
+  #noteCutShort(error: unknown): void {
+    if (!(error instanceof UnmodelledError || error instanceof LimitReached)) {
+      throw error;
     }
+    const kind = error instanceof LimitReached ? 'limit reached' : 'unmodelled';
+    this.#cutShort ||= `${kind}: ${error.message}`;
   }
 
   #reportViolations(known: number): void {

@@ -66,9 +66,12 @@ export class PathFrame {
 
   /** Has what `earlier` has, but for the process that has gone since. */
   inheritSleepers(earlier: PathFrame): void {
-    this.#asleep.set(earlier.#asleep);
-    this.knownFrom.set(earlier.knownFrom);
-    this.knownTo.set(earlier.knownTo);
+    // Faster than to set arrays as short as these.
+    for (let id = 0; id < this.todo.length; id += 1) {
+      this.#asleep[id] = earlier.#asleep[id] as number;
+      this.knownFrom[id] = earlier.knownFrom[id] as number;
+      this.knownTo[id] = earlier.knownTo[id] as number;
+    }
     this.#asleep[earlier.active] = 0;
     this.knownTo[earlier.active] = this.knownFrom[earlier.active] as number;
   }

@@ -49,6 +49,7 @@ class SearchFrame extends PathFrame {
 
 /** Depth-first search with a state cache: sleep sets (Godefroid 1996), or preemption bounding (Musuvathi, Qadeer 2007). */
 export class Search extends DepthFirst<SearchFrame> {
+  readonly #reduces: boolean;
   readonly #maxPreemptions: number | undefined;
   readonly #key: StateKey;
   readonly #visited: VisitedStates;
@@ -59,6 +60,7 @@ export class Search extends DepthFirst<SearchFrame> {
     // With windows every step moves the clock that others go by; and a bound on preemptions counts what orders differ in.
     const canReduce = reduces && !keepsWindows && maxPreemptions === undefined;
     super(kernel, { ...options, sleeperCount: canReduce ? maxSleepers : 0, hashes: true });
+    this.#reduces = canReduce;
     this.#maxPreemptions = maxPreemptions;
     this.#key = new StateKey(this.stepper, keepsWindows);
     this.#visited = options.isExact ? new ExactStates(this.histories) : new FingerprintedStates();
@@ -83,6 +85,9 @@ export class Search extends DepthFirst<SearchFrame> {
 
   protected passOn(frame: SearchFrame, child: SearchFrame): void {
     const { active } = frame;
+    if (this.#maxPreemptions === undefined) {
+      return;
+    }
     child.lastTask = this.#isTask(active) ? active : frame.lastTask;
     child.preemptions = frame.preemptions + this.#costOf(frame, active);
   }
@@ -104,12 +109,12 @@ export class Search extends DepthFirst<SearchFrame> {
   /** Who has to go from here: at first all who are awake, later those who slept whenever the search was here before. */
   #addAwake(frame: SearchFrame, { count, isNew }: { readonly count: number; readonly isNew: boolean }): void {
     const { candidates } = this.stepper;
-    const { sleepers } = frame;
+    const sleepers = this.#reduces ? frame.sleepers : 0;
     const slept = isNew ? -1 : this.#visited.value;
     for (let i = 0; i < count; i += 1) {
       const id = candidates[i] as number;
       const isWanted = isNew || (id < maxSleepers && (slept & (1 << id)) !== 0);
-      if (isWanted && !frame.isAsleep(id)) {
+      if (isWanted && !(id < maxSleepers && (sleepers & (1 << id)) !== 0)) {
         frame.add(id);
       }
     }
