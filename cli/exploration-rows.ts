@@ -40,7 +40,8 @@ function sizeText(reports: readonly CaseReport[]): string {
   if (first?.exploration === null) {
     return `${first.runs} runs`;
   }
-  const states = reports.map((report) => report.states ?? 0);
-  const [least, most] = [Math.min(...states), Math.max(...states)];
-  return least === most ? `${least}` : `${least}-${most}`;
+  // Where no states are kept, the orders followed say how large the case is.
+  const sizes = reports.map((report) => report.states ?? report.runs);
+  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
+  return `${least === most ? `${least}` : `${least}-${most}`}${first?.states === null ? ' runs' : ''}`;
 }

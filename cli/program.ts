@@ -158,6 +158,12 @@ function addExplore(program: Command, { io, library }: Ports, finish: Finish): v
     .option('--max-events <n>', 'steps of an execution after which the case is inconclusive', parseCount)
     .option('--no-reduction', 'take also orders that differ only in steps which do not touch each other')
     .option('--exact', 'keep whole states, not fingerprints: slow, for small cases')
+    .addOption(
+      new Option('--dpor', 'keep no states: for cases whose orders never come together').conflicts([
+        'maxPreemptions',
+        'exact',
+      ]),
+    )
     .option('--all', 'search also the cases that their files mark as sampled')
     .option('-j, --jobs <n>', 'worker processes (default: one for each core)', parseJobs)
     .option('--no-shrink', 'show failing runs as they were found')
@@ -177,6 +183,7 @@ interface ExploreFlags extends OutputFlags {
   readonly maxEvents?: number;
   readonly reduction: boolean;
   readonly exact?: true;
+  readonly dpor?: true;
   readonly all?: true;
   readonly jobs?: number;
 }
@@ -185,8 +192,17 @@ async function explore(paths: readonly string[], flags: ExploreFlags, { io, libr
   const [{ exploreCommand }, simulator] = await Promise.all([import('./commands/explore.ts'), library.simulator()]);
   const { case: caseNames = [], maxPreemptions, maxExecutions, timeBudget: timeBudgetSeconds, maxEvents } = flags;
   const bounds = { maxPreemptions, maxExecutions, timeBudgetSeconds, maxEvents };
+  if (flags.dpor === true && !flags.reduction) {
+    throw new CommandError(exitCodes.usage, '--dpor is a reduction, and --no-reduction wants none: give one of them');
+  }
   const { jobs = availableParallelism() } = flags;
-  const how = { reduces: flags.reduction, isExact: flags.exact === true, all: flags.all === true, jobs };
+  const how = {
+    reduces: flags.reduction,
+    isExact: flags.exact === true,
+    usesDpor: flags.dpor === true,
+    all: flags.all === true,
+    jobs,
+  };
   return exploreCommand({ paths, caseNames, ...bounds, ...how, ...outputOf(flags) }, io, simulator);
 }
 

@@ -1,3 +1,5 @@
+import { Dpor } from '../sim/exploration/dpor.ts';
+import type { Explorer } from '../sim/exploration/explorer.ts';
 import { FollowScheduler, type Schedule } from '../sim/exploration/schedule.ts';
 import { Search, type SearchProgress } from '../sim/exploration/search.ts';
 import { collisionBound } from '../sim/exploration/state-table.ts';
@@ -20,6 +22,8 @@ export interface ExploreOptions {
   readonly reduces?: boolean | undefined;
   /** Keeps whole states and counts by them; default false. */
   readonly isExact?: boolean | undefined;
+  /** Follows one order after the other, keeping no states; default false. Has no use for the three options above. */
+  readonly usesDpor?: boolean | undefined;
   /** Asked now and then; a reason ends the search with what it has. */
   readonly shouldStop?: () => string | undefined;
   /** Called now and then. */
@@ -89,7 +93,7 @@ class CaseExploration {
   readonly #found = new Map<string, Found>();
   readonly #passes: Pass[];
   #pass: Pass | undefined;
-  #search: Search | undefined;
+  #search: Explorer | undefined;
   #stopped = '';
   /** Of the decisive searches, together. */
   #progress: SearchProgress = noProgress;
@@ -110,13 +114,13 @@ class CaseExploration {
     if (this.#search === undefined && !this.#beginPass()) {
       return false;
     }
-    const search = this.#search as Search;
+    const search = this.#search as Explorer;
     const pass = this.#pass as Pass;
     const { maxExecutions, onProgress, shouldStop } = this.#options;
     const before = this.#progress.executions;
     const left = maxExecutions === undefined ? undefined : Math.max(0, maxExecutions - before);
     const goesOn = search.advance(stepsPerSlice, pass.isDecisive ? left : undefined);
-    const { progress } = search;
+    const progress: SearchProgress = { ...noProgress, ...search.progress };
     onProgress?.(progress);
     this.#stopped ||= shouldStop?.() ?? '';
     const limit = pass.isDecisive && goesOn ? this.#limitReached(progress, before) : '';
@@ -159,7 +163,7 @@ class CaseExploration {
       strategy: 'exhaustive',
       runs: executions,
       events: transitions,
-      states,
+      states: this.#options.usesDpor === true ? null : states,
       violations: this.#violations(judged.rules),
       notReached,
       reason: judged.reason,
@@ -175,16 +179,26 @@ class CaseExploration {
       return false;
     }
     this.#pass = pass;
-    const { reduces = true, isExact = false, maxEvents } = this.#options;
+    this.#search = this.#explorerFor(pass);
+    return true;
+  }
+
+  #explorerFor(pass: Pass): Explorer {
+    const { reduces = true, isExact = false, usesDpor = false, maxEvents } = this.#options;
     const { system } = assembleWorld(this.#case, pass.world, maxEvents);
-    this.#search = new Search(system.kernel, {
+    const onViolation = (violation: Violation, scheduleOf: () => Schedule): void =>
+      this.#note(violation, { pass, scheduleOf });
+    if (usesDpor && pass.isDecisive) {
+      return new Dpor(system.kernel, { onViolation });
+    }
+    const { keepsWindows, maxPreemptions } = pass;
+    return new Search(system.kernel, {
       reduces,
       isExact: isExact && pass.isDecisive,
-      keepsWindows: pass.keepsWindows,
-      maxPreemptions: pass.maxPreemptions,
-      onViolation: (violation, scheduleOf) => this.#note(violation, { pass, scheduleOf }),
+      keepsWindows,
+      maxPreemptions,
+      onViolation,
     });
-    return true;
   }
 
   #endPass(
@@ -308,7 +322,7 @@ class CaseExploration {
   }
 
   #explorationReport({ isBounded }: Judged): ExplorationReport {
-    const { reduces = true, isExact = false, maxPreemptions = null } = this.#options;
+    const { reduces = true, isExact = false, usesDpor = false, maxPreemptions = null } = this.#options;
     const { executions, states, transitions, deepest, tableBytes, fractionDone } = this.#progress;
     return {
       executions,
@@ -319,6 +333,7 @@ class CaseExploration {
       collisionProbability: isExact ? 0 : collisionBound(states),
       reduction: reduces,
       exact: isExact,
+      dpor: usesDpor,
       preemptions: isBounded ? maxPreemptions : null,
       fraction: fractionDone,
     };

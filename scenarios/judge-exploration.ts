@@ -89,5 +89,5 @@ function openQuestion({ stopped, progress }: ExplorationFacts, undecided: readon
   }
   const { executions, states, fractionDone } = progress;
   const part = fractionDone < 0.01 ? 'less than 1 %' : `about ${Math.floor(fractionDone * 100)} %`;
-  return `${stopped} after ${executions} executions and ${states} states, ${part} of the way`;
+  return `${stopped} after ${executions} executions${states > 0 ? ` and ${states} states` : ''}, ${part} of the way`;
 }

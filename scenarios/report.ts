@@ -102,6 +102,8 @@ export interface ExplorationReport {
   readonly collisionProbability: number;
   readonly reduction: boolean;
   readonly exact: boolean;
+  /** No states were kept; then there are 0. */
+  readonly dpor: boolean;
   /** What is proved is proved for orders with at most so many preemptions; null: for all. */
   readonly preemptions: number | null;
   /** Part of the branches that was done: a guess. */

@@ -108,6 +108,9 @@ export class ProcessTable {
     this.operations[id] = undefined;
     this.isGuarded[id] = 0;
     this.#setState(id, done);
+    // Nobody asks any more how it got here.
+    this.#arena.putUnseen(this.keyOf(id), 0);
+    this.#arena.putUnseen(this.keyOf(id) + 1, 0);
     this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, -1);
   }
 

@@ -119,12 +119,12 @@ async function exploreHere(
 
 /** What travels to workers. */
 function settingsOf(options: ExploreCommandOptions): ExplorationSettings {
-  const { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, timeBudgetSeconds, all } = options;
-  return { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, timeBudgetSeconds, all };
+  const { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, usesDpor, timeBudgetSeconds, all } = options;
+  return { maxPreemptions, maxExecutions, maxEvents, reduces, isExact, usesDpor, timeBudgetSeconds, all };
 }
 
 function progressText({ executions, states, fractionDone }: SearchProgress): string {
-  return `${executions} executions, ${states} states, about ${Math.floor(fractionDone * 100)} %`;
+  return `${executions} executions, ${states > 0 ? `${states} states, ` : ''}about ${Math.floor(fractionDone * 100)} %`;
 }
 
 /** What repeats a run that a search found. */

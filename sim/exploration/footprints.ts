@@ -20,15 +20,26 @@ export class FootprintStack {
   /** Adds what the arena has recorded. */
   push(arena: Arena): void {
     const { touched, touchedCount } = arena;
-    while (this.top + touchedCount > this.#entries.length) {
-      const larger = new Int32Array(this.#entries.length * 2);
-      larger.set(this.#entries);
-      this.#entries = larger;
-    }
+    this.#makeRoom(touchedCount);
     for (let i = 0; i < touchedCount; i += 1) {
       this.#entries[this.top + i] = touched[i] as number;
     }
     this.top += touchedCount;
+  }
+
+  /** Adds entries that are further down once more. */
+  repeat(from: number, to: number): void {
+    this.#makeRoom(to - from);
+    this.#entries.copyWithin(this.top, from, to);
+    this.top += to - from;
+  }
+
+  #makeRoom(count: number): void {
+    while (this.top + count > this.#entries.length) {
+      const larger = new Int32Array(this.#entries.length * 2);
+      larger.set(this.#entries);
+      this.#entries = larger;
+    }
   }
 
   /** {@link isIndependent} compares with these entries from here on. */
@@ -38,6 +49,17 @@ export class FootprintStack {
       const entry = this.#entries[i] as number;
       ((entry & 1) === 1 ? this.#writtenIn : this.#readIn)[entry >>> 1] = this.#comparison;
     }
+  }
+
+  /** Whether the entries say that one of the selected words was written. */
+  writesSelected(from: number, to: number): boolean {
+    for (let i = from; i < to; i += 1) {
+      const entry = this.#entries[i] as number;
+      if ((entry & 1) === 1 && this.#readIn[entry >>> 1] === this.#comparison) {
+        return true;
+      }
+    }
+    return false;
   }
 
   isIndependent(from: number, to: number): boolean {

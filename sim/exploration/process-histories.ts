@@ -97,6 +97,9 @@ export class ProcessHistories implements BodyListener {
   exactKey(): string {
     return this.#results
       .map((results, id) => {
+        if (this.#stepper.processes.operations[id] === undefined) {
+          return 'done';
+        }
         const point = (this.#points[id] as Point[]).at(-1);
         const since = results.slice(point?.length ?? 0).map(textOf);
         return `${point?.checkpoint.key ?? ''}:${since.join(',')}`;

@@ -1,5 +1,6 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { type Exploration, exploration, largeSearch, printExploration, printRow } from './exploration.ts';
 import { type IdleMemory, idleMemory } from './idle-memory.ts';
 import { type Rate, race } from './measure.ts';
 import { kernelPing, type Ping, plainHeapPing, typedHeapPing } from './ping.ts';
@@ -7,7 +8,8 @@ import { scenarioCase, scenarioRuns } from './scenario-runs.ts';
 import { type CampaignRate, campaignRuns, workerRuns } from './worker-runs.ts';
 
 /*
- * npm run bench -- [--json] [--rounds 7]
+ * npm run bench -- [--json] [--rounds 7] [--exploration] [--large]
+ * --exploration: that section alone. --large: a search of 10 million states, alone.
  * Rates are medians over rounds in which the compared things take turns. Trust the ratios, not the figures.
  */
 
@@ -30,10 +32,11 @@ interface ScenarioResult {
 }
 
 interface Measured {
-  readonly pings: readonly PingResult[];
+  readonly ping: readonly PingResult[];
   readonly scenario: ScenarioResult;
   readonly memory: IdleMemory;
   readonly campaigns: readonly CampaignRate[];
+  readonly exploration: Exploration;
 }
 
 interface Target {
@@ -43,29 +46,54 @@ interface Target {
   readonly ok: boolean;
 }
 
+interface Results extends Measured {
+  readonly machine: { readonly node: string; readonly cpu: string; readonly cpuCount: number };
+  readonly rounds: number;
+  readonly targets: readonly Target[];
+}
+
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, rounds: { type: 'string', default: '7' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '7' },
+    exploration: { type: 'boolean', default: false },
+    large: { type: 'boolean', default: false },
+  },
 });
 const rounds = Number(values.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) {
   throw new Error(`--rounds takes a whole number of at least 1, got ${values.rounds}`);
 }
 
-// Memory first: later the heap has what the other parts left behind.
-const memory = idleMemory(100_000);
-const pings = [ping(10, 1_000_000), ping(1_000, 1_000_000), ping(100_000, 1_000_000)];
-const scenario = scenarioResult(3_000);
-// Few rounds: each is many seconds, and the best one counts.
-const campaigns = await workerRuns(Math.min(rounds, 3));
-const targets = targetsOf({ pings, scenario, memory, campaigns });
-const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpuCount: cpus().length };
-
-if (values.json) {
-  console.log(
-    JSON.stringify({ schema: 1, machine, rounds, ping: pings, scenario, memory, campaigns, targets }, undefined, 2),
-  );
+if (values.large) {
+  const { row, residentBytes } = largeSearch();
+  printRow(row);
+  console.log(`most memory of the process: ${(residentBytes / 2 ** 20).toFixed(0)} MB, of 2048 MB allowed`);
+  process.exitCode = residentBytes < 2 ** 31 ? 0 : 1;
+} else if (values.exploration) {
+  printExploration(exploration());
 } else {
-  print();
+  await all();
+}
+
+async function all(): Promise<void> {
+  // Memory first: later the heap has what the other parts left behind.
+  const memory = idleMemory(100_000);
+  const measured: Measured = {
+    ping: [ping(10, 1_000_000), ping(1_000, 1_000_000), ping(100_000, 1_000_000)],
+    scenario: scenarioResult(3_000),
+    memory,
+    // Few rounds: each is many seconds, and the best one counts.
+    campaigns: await workerRuns(Math.min(rounds, 3)),
+    exploration: exploration(),
+  };
+  const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpuCount: cpus().length };
+  const results: Results = { machine, rounds, ...measured, targets: targetsOf(measured) };
+  if (values.json) {
+    console.log(JSON.stringify({ schema: 1, ...results }, undefined, 2));
+  } else {
+    print(results);
+  }
 }
 
 function ping(processCount: number, events: number): PingResult {
@@ -113,8 +141,8 @@ function scenarioResult(runs: number): ScenarioResult {
 
 /** Targets that can be measured here. SystemC and SimPy are not run: theirs are figures of a machine of this kind. */
 function targetsOf(measured: Measured): readonly Target[] {
-  const { scenario: runs, memory: idle } = measured;
-  const thousand = measured.pings.find(({ processCount }) => processCount === 1_000) as PingResult;
+  const { scenario: runs, memory: idle, exploration: explored } = measured;
+  const thousand = measured.ping.find(({ processCount }) => processCount === 1_000) as PingResult;
   const perSecond = thousand.rates[0]?.perSecond ?? 0;
   const offPerSecond = runs.rates[0]?.perSecond ?? 0;
   return [
@@ -126,6 +154,9 @@ function targetsOf(measured: Measured): readonly Target[] {
     atMost('time of a recorded run of one with the trace off', runs.recordedTimeRatio, 1.5, 'x'),
     atLeast('two workers, of one thread, over a long campaign', rateIn(measured.campaigns, 'two workers'), 1.8),
     atMost('memory of an idle process', idle.bytesPerProcess, 300, ' B'),
+    ...explored.spin.map(({ passes, ratio }) =>
+      atLeast(`search of torn stores, ${passes} pass, of SPIN exact`, ratio, 0.4),
+    ),
   ];
 }
 
@@ -144,7 +175,7 @@ function atMost(what: string, value: number, target: number, unit: string): Targ
   return { what, target: `<= ${target}${unit}`, reached: `${value.toFixed(digits)}${unit}`, ok: value <= target };
 }
 
-function print(): void {
+function print({ machine, ping: pings, scenario, memory, campaigns, exploration: explored, targets }: Results): void {
   console.log(`node ${machine.node}, ${machine.cpuCount} x ${machine.cpu}, medians of ${rounds} rounds\n`);
   for (const { processCount, rates, ratioToTypedHeap, ratioToPlainHeap } of pings) {
     console.log(`ping, N = ${processCount}: waits of 1 to 100 ticks`);
@@ -167,6 +198,7 @@ function print(): void {
   console.log(
     `  with a random stream for each process, as the scheduler timed has: ${memory.streamBytes.toFixed(0)} more\n`,
   );
+  printExploration(explored);
   console.log('targets');
   for (const { what, target, reached, ok } of targets) {
     console.log(`  ${ok ? 'reached' : 'MISSED '}  ${reached.padStart(8)}  ${target.padEnd(9)} ${what}`);

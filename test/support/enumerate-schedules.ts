@@ -9,11 +9,18 @@ export interface ScheduleRun {
   readonly choices: readonly number[];
 }
 
+/** Told of every step of every run, with the processes that could have taken one. */
+export interface ScheduleObserver {
+  begin(): void;
+  step(processId: number, candidates: readonly number[]): void;
+}
+
 export interface EnumerationOptions {
   /** More runs than this are a mistake in the test, not a reason to wait. */
   readonly maxSchedules?: number;
   /** True: the drawn moment of each step is a choice too; only for windows of a few ns. */
   readonly drawsTimes?: boolean;
+  readonly observer?: ScheduleObserver;
 }
 
 /**
@@ -22,7 +29,7 @@ export interface EnumerationOptions {
  */
 export function* enumerateSchedules(kernel: Kernel, options: EnumerationOptions = {}): Generator<ScheduleRun> {
   const { maxSchedules = 100_000, drawsTimes = false } = options;
-  const odometer = new Odometer(drawsTimes);
+  const odometer = new Odometer(drawsTimes, options.observer);
   let runs = 0;
   do {
     assert(runs < maxSchedules, `the world has at most ${maxSchedules} schedules`);
@@ -40,16 +47,28 @@ class Odometer implements Scheduler {
   digits: number[] = [];
   readonly #counts: number[] = [];
   #next = 0;
+  readonly #observer: ScheduleObserver | undefined;
+  #candidates: readonly number[] = [];
 
-  constructor(drawsTimes: boolean) {
+  constructor(drawsTimes: boolean, observer: ScheduleObserver | undefined) {
     this.drawsTimes = drawsTimes;
+    this.#observer = observer;
   }
 
   begin(): void {
     this.#next = 0;
+    this.#observer?.begin();
   }
 
-  choose({ count, name }: ChoicePoint): number {
+  stepTaken(processId: number): void {
+    this.#observer?.step(processId, this.#candidates.length > 0 ? this.#candidates : [processId]);
+    this.#candidates = [];
+  }
+
+  choose({ kind, count, name, candidates }: ChoicePoint): number {
+    if (kind === 'process' && this.#observer !== undefined) {
+      this.#candidates = [...candidates.subarray(0, count)];
+    }
     const position = this.#next;
     this.#next += 1;
     if (position === this.digits.length) {

@@ -1,5 +1,6 @@
 import { CacheEviction } from '../../models/memory/cache-eviction.ts';
 import { Cpu } from '../../models/memory/cpu.ts';
+import type { CpuTiming } from '../../models/memory/cpu-operations.ts';
 import type { Access, AccessSink, Core, MemoryModelName } from '../../models/memory/memory-model.ts';
 import { PhysicalMemory } from '../../models/memory/physical-memory.ts';
 import { SequentialCore } from '../../models/memory/sequential-core.ts';
@@ -18,6 +19,8 @@ export interface MemoryWorldOptions {
   readonly storeBufferEntries?: number;
   /** Lines the caches may write back of their own accord. */
   readonly evictions?: number;
+  /** By CPU. Left out: any time. */
+  readonly timing?: (cpu: number) => CpuTiming;
 }
 
 export interface Explored {
@@ -109,7 +112,7 @@ export class MemoryWorld {
     const cpu = new Cpu({
       core: this.#core(number, sink),
       memoryModel: this.model,
-      timing: anyTime,
+      timing: this.#timing(number),
       trace: this.trace,
       writeLocked: (address, words) => sink.apply({ kind: 'store', address, words }),
     });
@@ -117,12 +120,16 @@ export class MemoryWorld {
     return cpu;
   }
 
+  #timing(number: number): CpuTiming {
+    return this.#options.timing?.(number) ?? anyTime;
+  }
+
   #core(number: number, sink: AccessSink): Core {
     if (this.model === 'sc') {
       return new SequentialCore(sink);
     }
     const entryCount = this.#options.storeBufferEntries ?? 8;
-    const buffer = { entryCount, maxNs: Number.POSITIVE_INFINITY };
+    const buffer = { entryCount, maxNs: this.#timing(number).preemptMaxNs };
     const core = new TsoCore(this.arena, `CPU ${number} store buffer`, buffer, sink);
     this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
     return core;
