@@ -48,8 +48,6 @@ export class ProcessTable {
   #sealed = false;
   /** Arena words: the states above. */
   #state = 0;
-  /** Arena words, two a process: where its body stands, as a search tells it apart; 0 in ordinary runs. */
-  #keys = 0;
   /** Arena words: what bodies keep of their own. */
   #locals = 0;
   /** Arena times: when the present operation was asked for, or its guard became true. Kept where windows decide. */
@@ -74,7 +72,6 @@ export class ProcessTable {
     const { count } = this;
     this.#sealed = true;
     this.#state = this.#arena.allocate('kernel.process-states', count);
-    this.#keys = this.#arena.allocate('kernel.process-keys', 2 * count);
     this.#locals = this.#arena.allocate('kernel.process-locals', count);
     this.#pendedAt = this.#arena.allocateTimes('kernel.pended-at', count);
     this.isOptional = Uint8Array.from(this.specs, ({ kind }) => (kind === 'optional' ? 1 : 0));
@@ -90,11 +87,6 @@ export class ProcessTable {
     this.blockedCount = 0;
   }
 
-  /** Arena index of the two words for searches. */
-  keyOf(id: number): number {
-    return this.#keys + 2 * id;
-  }
-
   /** Arena index of the word a body has for itself. */
   localOf(id: number): number {
     return this.#locals + id;
@@ -108,9 +100,6 @@ export class ProcessTable {
     this.operations[id] = undefined;
     this.isGuarded[id] = 0;
     this.#setState(id, done);
-    // Nobody asks any more how it got here.
-    this.#arena.putUnseen(this.keyOf(id), 0);
-    this.#arena.putUnseen(this.keyOf(id) + 1, 0);
     this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, -1);
   }
 
@@ -133,13 +122,21 @@ export class ProcessTable {
 
   /** What is at hand of the arena, after it went back; `operation` is what process `id` then waited for. */
   takeBack(id: number, operation: Operation | undefined): void {
+    const { words } = this.#arena;
     this.operations[id] = operation;
+    this.isGuarded[id] = operation?.guarded === true ? 1 : 0;
     for (let each = 0; each < this.operations.length; each += 1) {
-      const waited = this.operations[each];
-      this.isGuarded[each] = waited?.guarded === true ? 1 : 0;
-      this.isPending[each] = this.#arena.words[this.#state + each] === pending ? 1 : 0;
-      if (waited !== undefined && !this.ignoresWindows) {
-        this.#setWindow(each, waited, this.#arena.getTime(this.#pendedAt + 2 * each));
+      this.isPending[each] = words[this.#state + each] === pending ? 1 : 0;
+    }
+    if (!this.ignoresWindows) {
+      this.#takeBackWindows();
+    }
+  }
+
+  #takeBackWindows(): void {
+    for (const [id, operation] of this.operations.entries()) {
+      if (operation !== undefined) {
+        this.#setWindow(id, operation, this.#arena.getTime(this.#pendedAt + 2 * id));
       }
     }
   }
@@ -151,10 +148,15 @@ export class ProcessTable {
 
   /** What each unfinished task waits for, in words. */
   waitingTasks(): readonly string[] {
-    return this.specs.flatMap(({ name, kind }, id) => {
+    const waiting: string[] = [];
+    for (let id = 0; id < this.specs.length; id += 1) {
+      const { name, kind } = this.specs[id] as ProcessSpec;
       const operation = this.operations[id];
-      return kind === 'task' && operation !== undefined ? [`${name} waits for ${operation.label}`] : [];
-    });
+      if (kind === 'task' && operation !== undefined) {
+        waiting.push(`${name} waits for ${operation.label}`);
+      }
+    }
+    return waiting;
   }
 
   #setState(id: number, state: number): void {

@@ -198,12 +198,16 @@ export class Stepper implements StepContext {
     this.processId = -1;
   }
 
-  /** Makes the body of a process anew and gives it `results` again; nothing is executed. */
-  rebuild(id: number, body: () => Flow<void>, results: readonly unknown[]): void {
+  /** Makes the body of a process anew and gives it results `from` to `to - 1` again; nothing is executed. */
+  rebuild(
+    id: number,
+    body: () => Flow<void>,
+    { results, from, to }: { readonly results: readonly unknown[]; readonly from: number; readonly to: number },
+  ): void {
     const stack: Flow<unknown>[] = [body()];
     this.processes.stacks[id] = stack;
     let value: unknown;
-    let next = 0;
+    let next = from;
     while (stack.length > 0) {
       const answer = (stack[stack.length - 1] as Flow<unknown>).next(value);
       if (answer.done === true) {
@@ -214,7 +218,7 @@ export class Stepper implements StepContext {
         value = undefined;
       } else if (answer.value instanceof Checkpoint) {
         value = undefined;
-      } else if (next === results.length) {
+      } else if (next === to) {
         this.processes.operations[id] = answer.value;
         return;
       } else {

@@ -1,6 +1,6 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
-import { BitSet } from '../../sim/containers.ts';
+import { BitSet, Cell } from '../../sim/containers.ts';
 
 export const pageBytes = 4096;
 export const lineBytes = 64;
@@ -28,6 +28,8 @@ export class PhysicalMemory {
   /** Arena index of the written-back view; equal to #base when walks are coherent. */
   readonly #walkBase: number;
   readonly #dirtyLines: BitSet | undefined;
+  /** How many there are: asked before every step where caches may evict. */
+  readonly #dirtyCount: Cell;
   readonly #watchers: { before: StoreWatcher; after: StoreWatcher; firstLine: number; lineCount: number }[] = [];
   readonly #watchedLines: Uint8Array;
 
@@ -39,6 +41,7 @@ export class PhysicalMemory {
     this.#walkBase = config.coherentWalks ? this.#base : arena.allocate('memory.written-back', this.byteCount / 4);
     const lineCount = this.byteCount / lineBytes;
     this.#dirtyLines = config.coherentWalks ? undefined : new BitSet(arena, 'memory.dirty-lines', lineCount);
+    this.#dirtyCount = new Cell(arena, 'memory.dirty-count');
     this.#watchedLines = new Uint8Array(lineCount);
   }
 
@@ -76,7 +79,7 @@ export class PhysicalMemory {
     for (let i = 0; i < wordCount; i += 1) {
       this.#arena.put(index + i, words[wordsBase + i] as number);
     }
-    this.#dirtyLines?.set(address >>> 6, true);
+    this.#setDirty(address, true);
     if (watched) {
       this.#notify(address, wordCount, 'after');
     }
@@ -87,7 +90,7 @@ export class PhysicalMemory {
     const wasDirty = this.#dirtyLines?.has(address >>> 6);
     this.write(address, words, 0, words.length);
     if (this.#dirtyLines !== undefined) {
-      this.#dirtyLines.set(address >>> 6, wasDirty === true);
+      this.#setDirty(address, wasDirty === true);
       for (let i = 0; i < words.length; i += 1) {
         this.#arena.put(this.walkIndex(address) + i, words[i] as number);
       }
@@ -103,11 +106,11 @@ export class PhysicalMemory {
     for (let i = first; i < first + lineWords; i += 1) {
       this.#arena.put(this.#walkBase + i, this.#arena.get(this.#base + i));
     }
-    this.#dirtyLines.set(address >>> 6, false);
+    this.#setDirty(address, false);
   }
 
   get dirtyLineCount(): number {
-    return this.#dirtyLines?.count ?? 0;
+    return this.#dirtyCount.get();
   }
 
   /** Address of the `rank`-th dirty line. */
@@ -130,6 +133,14 @@ export class PhysicalMemory {
     const lineCount = ((address + byteCount - 1) >>> 6) - firstLine + 1;
     this.#watchedLines.fill(1, firstLine, firstLine + lineCount);
     this.#watchers.push({ before, after, firstLine, lineCount });
+  }
+
+  #setDirty(address: number, isDirty: boolean): void {
+    const lines = this.#dirtyLines;
+    if (lines !== undefined && lines.has(address >>> 6) !== isDirty) {
+      lines.set(address >>> 6, isDirty);
+      this.#dirtyCount.set(this.#dirtyCount.get() + (isDirty ? 1 : -1));
+    }
   }
 
   #changes(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): boolean {

@@ -186,7 +186,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     frame.choices.clear();
     frame.hasEnded = false;
     frame.operation = this.stepper.processes.operations[frame.active];
-    frame.historyLength = this.histories.lengthOf(frame.active);
+    this.histories.mark(frame.active, frame);
     frame.activeFrom = this.footprints.top;
     return true;
   }
@@ -246,6 +246,7 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     }
     try {
       this.stepper.step(id, operation);
+      if (processes.operations[id] === undefined) this.histories.finished(id);
       return true;
     } catch (error) {
       this.#noteCutShort(error);
@@ -263,6 +264,9 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
     if (this.isOptional(frame.active)) {
       // It may have been the last moment for it: after others there might be nothing left that it can come before.
       child.wakeAll();
+      return;
+    }
+    if (!child.hasSleepers) {
       return;
     }
     this.footprints.select(from, this.footprints.top);
@@ -293,10 +297,10 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   #takeBack(frame: Frame): void {
     const { arena, violations } = this.stepper;
     arena.rewind(frame.mark, frame.hashLow, frame.hashHigh);
-    violations.length = frame.violations;
+    if (violations.length !== frame.violations) violations.length = frame.violations;
     this.stepper.stopping = false;
     this.stepper.stepNumber = this.depth;
-    this.histories.truncate(frame.active, frame.historyLength);
+    this.histories.takeBack(frame.active, frame);
     this.stepper.takeBack(frame.active, frame.operation);
   }
 

@@ -1,8 +1,9 @@
 import type { Operation } from '../operation.ts';
+import type { HistoryMark } from './process-histories.ts';
 import { StepChoices } from './step-choices.ts';
 
 /** One state on the path an explorer is on, and what is left to try from it. Made once for each depth and used again. */
-export class PathFrame {
+export class PathFrame implements HistoryMark {
   /** Where the undo log, the fingerprint, the broken rules and the footprints stood. */
   mark = 0;
   hashLow = 0;
@@ -19,6 +20,8 @@ export class PathFrame {
   active = -1;
   operation: Operation | undefined;
   historyLength = 0;
+  keyLow = 0;
+  keyHigh = 0;
   readonly choices = new StepChoices();
   /** A step of the active process has ended the run: nothing is independent of that. */
   hasEnded = false;
@@ -74,6 +77,10 @@ export class PathFrame {
     }
     this.#asleep[earlier.active] = 0;
     this.knownTo[earlier.active] = this.knownFrom[earlier.active] as number;
+  }
+
+  get hasSleepers(): boolean {
+    return this.#asleep.includes(1);
   }
 
   wake(id: number): void {

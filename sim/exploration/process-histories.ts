@@ -1,4 +1,3 @@
-import type { Arena } from '../arena.ts';
 import { assert } from '../assert.ts';
 import { mixHigh, mixLow } from '../hash.ts';
 import type { Checkpoint, Flow } from '../operation.ts';
@@ -10,65 +9,92 @@ interface Point {
   readonly checkpoint: Checkpoint;
 }
 
+/** How far a process was when a state was left, for {@link ProcessHistories.takeBack}. */
+export interface HistoryMark {
+  historyLength: number;
+  keyLow: number;
+  keyHigh: number;
+}
+
 /**
  * What each process has been given back, so that its body can be made again: a generator cannot be copied. The state of
- * a body counts as (results since its last checkpoint), hashed into arena words, so that undo and fingerprint cover it:
- * finer than what its locals hold, hence sound.
+ * a body counts as (results since its last checkpoint), hashed into a key: finer than what its locals hold, hence sound.
+ * Bodies change one at a time, so what undoes a step keeps the key of one.
  */
 export class ProcessHistories implements BodyListener {
+  /** Of the keys of all processes, for fingerprints. */
+  low = 0;
+  high = 0;
   readonly #stepper: Stepper;
-  readonly #arena: Arena;
   readonly #results: unknown[][];
+  /** By process: how many of its results count; those behind are of orders that were left. */
+  readonly #lengths: Int32Array;
   readonly #points: Point[][];
   /** By process: results its present generator was given. More than there are: it is ahead and has to be made again. */
   readonly #fed: Int32Array;
   readonly #bodies: (() => Flow<void>)[];
+  readonly #keyLow: Int32Array;
+  readonly #keyHigh: Int32Array;
 
   constructor(stepper: Stepper) {
     this.#stepper = stepper;
-    this.#arena = stepper.arena;
-    const { specs } = stepper.processes;
+    const { specs, count } = stepper.processes;
     this.#results = specs.map(() => []);
+    this.#lengths = new Int32Array(count);
     this.#points = specs.map(() => []);
-    this.#fed = new Int32Array(specs.length);
+    this.#fed = new Int32Array(count);
     this.#bodies = specs.map(({ body }) => (typeof body === 'function' ? body : noBody));
+    this.#keyLow = new Int32Array(count);
+    this.#keyHigh = new Int32Array(count);
   }
 
   clear(): void {
-    for (const list of [...this.#results, ...this.#points]) {
-      list.length = 0;
-    }
+    this.#lengths.fill(0);
     this.#fed.fill(0);
-  }
-
-  lengthOf(id: number): number {
-    return (this.#results[id] as unknown[]).length;
+    for (const points of this.#points) {
+      points.length = 0;
+    }
+    this.low = 0;
+    this.high = 0;
+    for (let id = 0; id < this.#bodies.length; id += 1) {
+      this.#keyLow[id] = 0;
+      this.#keyHigh[id] = 0;
+      this.#setKey(id, mixLow(id, 0x5eed), mixHigh(id, 0x5eed));
+    }
   }
 
   given(id: number, result: unknown): void {
     if (this.#bodies[id] === noBody) {
       return;
     }
-    (this.#results[id] as unknown[]).push(result);
+    const length = this.#lengths[id] as number;
+    (this.#results[id] as unknown[])[length] = result;
+    this.#lengths[id] = length + 1;
     this.#fed[id] = (this.#fed[id] as number) + 1;
     this.#mix(id, result);
   }
 
   checkpoint(id: number, checkpoint: Checkpoint): void {
-    (this.#points[id] as Point[]).push({ length: this.lengthOf(id), checkpoint });
-    const key = this.#stepper.processes.keyOf(id);
-    this.#arena.putUnseen(key, mixLow(0x5eed, checkpoint.key));
-    this.#arena.putUnseen(key + 1, mixHigh(0x5eed, checkpoint.key));
+    (this.#points[id] as Point[]).push({ length: this.#lengths[id] as number, checkpoint });
+    this.#setKey(id, mixLow(~id, checkpoint.key), mixHigh(~id, checkpoint.key));
   }
 
-  /** Back to a history of `length` results; checkpoints passed since are forgotten. */
-  truncate(id: number, length: number): void {
-    const results = this.#results[id] as unknown[];
+  /** A process has ended: nobody asks any more how it got there. */
+  finished(id: number): void {
+    this.#setKey(id, 0, 0);
+  }
+
+  mark(id: number, into: HistoryMark): void {
+    into.historyLength = this.#lengths[id] as number;
+    into.keyLow = this.#keyLow[id] as number;
+    into.keyHigh = this.#keyHigh[id] as number;
+  }
+
+  takeBack(id: number, { historyLength, keyLow, keyHigh }: HistoryMark): void {
+    this.#lengths[id] = historyLength;
+    this.#setKey(id, keyLow, keyHigh);
     const points = this.#points[id] as Point[];
-    if (results.length > length) {
-      results.length = length;
-    }
-    while (points.length > 0 && (points.at(-1) as Point).length > length) {
+    while (points.length > 0 && (points[points.length - 1] as Point).length > historyLength) {
       points.pop();
     }
   }
@@ -80,17 +106,15 @@ export class ProcessHistories implements BodyListener {
 
   /** Sees to it that the generator of a process stands where the process does. */
   prepare(id: number): void {
-    const results = this.#results[id] as unknown[];
-    if (this.#fed[id] === results.length || this.#bodies[id] === noBody) {
+    const to = this.#lengths[id] as number;
+    if (this.#fed[id] === to || this.#bodies[id] === noBody) {
       return;
     }
     const point = (this.#points[id] as Point[]).at(-1);
-    if (point === undefined) {
-      this.#stepper.rebuild(id, this.#bodies[id] as () => Flow<void>, results);
-    } else {
-      this.#stepper.rebuild(id, point.checkpoint.resume, results.slice(point.length));
-    }
-    this.#fed[id] = results.length;
+    const results = this.#results[id] as unknown[];
+    const body = point === undefined ? (this.#bodies[id] as () => Flow<void>) : point.checkpoint.resume;
+    this.#stepper.rebuild(id, body, { results, from: point?.length ?? 0, to });
+    this.#fed[id] = to;
   }
 
   /** The results themselves, for searches that take no chance on a hash. */
@@ -101,34 +125,38 @@ export class ProcessHistories implements BodyListener {
           return 'done';
         }
         const point = (this.#points[id] as Point[]).at(-1);
-        const since = results.slice(point?.length ?? 0).map(textOf);
+        const since = results.slice(point?.length ?? 0, this.#lengths[id]).map(textOf);
         return `${point?.checkpoint.key ?? ''}:${since.join(',')}`;
       })
       .join(';');
   }
 
+  #setKey(id: number, low: number, high: number): void {
+    this.low ^= (this.#keyLow[id] as number) ^ low;
+    this.high ^= (this.#keyHigh[id] as number) ^ high;
+    this.#keyLow[id] = low;
+    this.#keyHigh[id] = high;
+  }
+
   #mix(id: number, result: unknown): void {
-    const key = this.#stepper.processes.keyOf(id);
-    let low = this.#arena.words[key] as number;
-    let high = this.#arena.words[key + 1] as number;
-    const word = (value: number): void => {
-      low = mixLow(low, value);
-      high = mixHigh(high, value);
-    };
+    let low = this.#keyLow[id] as number;
+    let high = this.#keyHigh[id] as number;
     if (result === undefined) {
-      word(1);
+      low = mixLow(low, 1);
+      high = mixHigh(high, 1);
     } else if (typeof result === 'number' && (result | 0) === result) {
-      word(2);
-      word(result);
+      low = mixLow(mixLow(low, 2), result);
+      high = mixHigh(mixHigh(high, 2), result);
     } else {
       const text = textOf(result);
-      word(3);
+      low = mixLow(low, 3);
+      high = mixHigh(high, 3);
       for (let i = 0; i < text.length; i += 1) {
-        word(text.charCodeAt(i));
+        low = mixLow(low, text.charCodeAt(i));
+        high = mixHigh(high, text.charCodeAt(i));
       }
     }
-    this.#arena.putUnseen(key, low);
-    this.#arena.putUnseen(key + 1, high);
+    this.#setKey(id, low, high);
   }
 }
 

@@ -62,8 +62,8 @@ export class Search extends DepthFirst<SearchFrame> {
     super(kernel, { ...options, sleeperCount: canReduce ? maxSleepers : 0, hashes: true });
     this.#reduces = canReduce;
     this.#maxPreemptions = maxPreemptions;
-    this.#key = new StateKey(this.stepper, keepsWindows);
-    this.#visited = options.isExact ? new ExactStates(this.histories) : new FingerprintedStates();
+    this.#key = new StateKey(this.stepper, this.histories, keepsWindows);
+    this.#visited = options.isExact ? new ExactStates() : new FingerprintedStates();
     this.begin();
   }
 

@@ -6,8 +6,8 @@ import type { ProcessHistories } from './process-histories.ts';
 const farNs = 2 ** 52;
 
 /**
- * The fingerprint of the state a search is in: all arena words, kept up to date by the arena itself, and where the search
- * keeps the windows, what is left of each: an earliest moment that is past is as good as now.
+ * The fingerprint of the state a search is in: all arena words and where bodies stand, both kept up to date by those who
+ * have them, and where the search keeps the windows, what is left of each: an earliest moment that is past is as good as now.
  */
 export class StateKey {
   low = 0;
@@ -15,16 +15,19 @@ export class StateKey {
   readonly #stepper: Stepper;
   readonly #keepsWindows: boolean;
 
-  constructor(stepper: Stepper, keepsWindows: boolean) {
+  readonly #histories: ProcessHistories;
+
+  constructor(stepper: Stepper, histories: ProcessHistories, keepsWindows: boolean) {
     this.#stepper = stepper;
+    this.#histories = histories;
     this.#keepsWindows = keepsWindows;
   }
 
   /** Takes the present state; `extra` is what a search knows of it besides. */
   take(extra: number): void {
     const { arena } = this.#stepper;
-    this.low = arena.hashLow;
-    this.high = arena.hashHigh;
+    this.low = arena.hashLow ^ this.#histories.low;
+    this.high = arena.hashHigh ^ this.#histories.high;
     if (this.#keepsWindows) {
       this.#windows((position, value) => this.#mix(arena.wordCount + position, value));
     }
@@ -34,12 +37,12 @@ export class StateKey {
   }
 
   /** The same as text, with nothing hashed. */
-  exact(histories: ProcessHistories, extra: number): string {
+  exact(extra: number): string {
     const words = [extra, ...this.#stepper.arena.differences()];
     if (this.#keepsWindows) {
       this.#windows((_, value) => words.push(value));
     }
-    return `${words.join(' ')} ${histories.exactKey()}`;
+    return `${words.join(' ')} ${this.#histories.exactKey()}`;
   }
 
   #windows(each: (position: number, value: number) => void): void {

@@ -1,4 +1,3 @@
-import type { ProcessHistories } from './process-histories.ts';
 import type { StateKey } from './state-key.ts';
 import { StateTable } from './state-table.ts';
 
@@ -50,21 +49,16 @@ interface ExactState {
 export class ExactStates implements VisitedStates {
   collisions = 0;
   byteCount = 0;
-  readonly #histories: ProcessHistories;
   readonly #states = new Map<string, ExactState>();
   readonly #fingerprints = new Set<string>();
   #present: ExactState = { value: 0 };
-
-  constructor(histories: ProcessHistories) {
-    this.#histories = histories;
-  }
 
   get count(): number {
     return this.#states.size;
   }
 
   isNew(key: StateKey, extra: number): boolean {
-    const text = key.exact(this.#histories, extra);
+    const text = key.exact(extra);
     const known = this.#states.get(text);
     if (known !== undefined) {
       this.#present = known;
