@@ -1,7 +1,7 @@
 import { Dpor } from '../sim/exploration/dpor.ts';
 import type { Explorer } from '../sim/exploration/explorer.ts';
-import { FollowScheduler, type Schedule } from '../sim/exploration/schedule.ts';
 import { Search, type SearchProgress } from '../sim/exploration/search.ts';
+import { PathScheduler, type SearchPath } from '../sim/exploration/search-path.ts';
 import { collisionBound } from '../sim/exploration/state-table.ts';
 import type { Violation } from '../sim/violation.ts';
 import { assembleWorld, CaseWorlds, inWorld } from './case-worlds.ts';
@@ -186,8 +186,8 @@ class CaseExploration {
   #explorerFor(pass: Pass): Explorer {
     const { reduces = true, isExact = false, usesDpor = false, maxEvents } = this.#options;
     const { system } = assembleWorld(this.#case, pass.world, maxEvents);
-    const onViolation = (violation: Violation, scheduleOf: () => Schedule): void =>
-      this.#note(violation, { pass, scheduleOf });
+    const onViolation = (violation: Violation, pathOf: () => SearchPath): void =>
+      this.#note(violation, { pass, pathOf });
     if (usesDpor && pass.isDecisive) {
       return new Dpor(system.kernel, { onViolation });
     }
@@ -244,7 +244,7 @@ class CaseExploration {
     return states >= maxStates ? `memory for ${maxStates} states used up` : '';
   }
 
-  #note(violation: Violation, { pass, scheduleOf }: { pass: Pass; scheduleOf: () => Schedule }): void {
+  #note(violation: Violation, { pass, pathOf }: { pass: Pass; pathOf: () => SearchPath }): void {
     let found = this.#found.get(violation.rule);
     if (found === undefined) {
       found = { violation, count: 0, tries: 0, worlds: new Set(), record: undefined, seed: '' };
@@ -254,7 +254,7 @@ class CaseExploration {
     found.count += pass.isDecisive ? 1 : 0;
     if (found.record === undefined && found.tries < maxTries) {
       found.tries += 1;
-      const follow = new FollowScheduler(scheduleOf());
+      const follow = new PathScheduler(pathOf());
       const scheduler = inWorld(this.#case, pass.world, follow);
       const { violations } = this.#witness.run(scheduler, undefined).outcome;
       if (follow.isPossible && violations.some(({ rule }) => rule === violation.rule)) {

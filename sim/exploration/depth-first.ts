@@ -7,7 +7,7 @@ import type { Explorer, ExplorerOptions, ExplorerProgress } from './explorer.ts'
 import { FootprintStack } from './footprints.ts';
 import type { PathFrame } from './path-frame.ts';
 import { ProcessHistories } from './process-histories.ts';
-import type { Schedule } from './schedule.ts';
+import type { SearchPath } from './search-path.ts';
 import { StepChoices } from './step-choices.ts';
 
 export interface DepthFirstOptions extends ExplorerOptions {
@@ -316,11 +316,11 @@ export abstract class DepthFirst<Frame extends PathFrame> implements Explorer {
   #reportViolations(known: number): void {
     const { violations } = this.stepper;
     for (let i = known; i < violations.length; i += 1) {
-      this.#options.onViolation(violations[i] as Violation, () => this.#schedule());
+      this.#options.onViolation(violations[i] as Violation, () => this.#path());
     }
   }
 
-  #schedule(): Schedule {
+  #path(): SearchPath {
     const path = this.frames.slice(0, this.depth + 1).filter(({ active }) => active >= 0);
     return {
       start: [...this.#start.digits],

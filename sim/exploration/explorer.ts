@@ -1,10 +1,10 @@
 import type { Violation } from '../violation.ts';
-import type { Schedule } from './schedule.ts';
+import type { SearchPath } from './search-path.ts';
 
 /** What every explorer is told by its user. */
 export interface ExplorerOptions {
-  /** Called with each broken rule of each execution; the schedule that led there is made when asked for. */
-  readonly onViolation: (violation: Violation, scheduleOf: () => Schedule) => void;
+  /** Called with each broken rule of each execution; the path that led there is made when asked for. */
+  readonly onViolation: (violation: Violation, pathOf: () => SearchPath) => void;
   /** Called at each final state, before anything is taken back. */
   readonly onRest?: () => void;
 }

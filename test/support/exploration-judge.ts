@@ -1,7 +1,7 @@
 import { Dpor, type DporProgress } from '../../sim/exploration/dpor.ts';
 import type { Explorer, ExplorerOptions, ExplorerProgress } from '../../sim/exploration/explorer.ts';
-import type { Schedule } from '../../sim/exploration/schedule.ts';
 import { Search, type SearchOptions, type SearchProgress } from '../../sim/exploration/search.ts';
+import type { SearchPath } from '../../sim/exploration/search-path.ts';
 import type { Kernel } from '../../sim/kernel.ts';
 import type { Violation } from '../../sim/violation.ts';
 import { enumerateSchedules, type ScheduleObserver } from './enumerate-schedules.ts';
@@ -25,7 +25,7 @@ export interface BruteForce extends Verdict {
 export interface Explored<Progress> extends Verdict {
   readonly progress: Progress;
   /** The first schedule found for each broken rule. */
-  readonly schedules: ReadonlyMap<string, Schedule>;
+  readonly schedules: ReadonlyMap<string, SearchPath>;
 }
 
 /** By brute force, the judge of all searches; undefined if there are more schedules than that. */
@@ -77,12 +77,12 @@ function explored<Progress extends ExplorerProgress>(
 ): Explored<Progress> {
   const world = new ProgramWorld(program, options);
   const outcomes = new Set<string>();
-  const schedules = new Map<string, Schedule>();
+  const schedules = new Map<string, SearchPath>();
   world.kernel.onFinish = () => outcomes.add(`finished: ${world.outcome}`);
   const explorer = explorerOf(world.kernel, {
-    onViolation: (violation, scheduleOf) => {
+    onViolation: (violation, pathOf) => {
       const name = nameOf(violation);
-      if (!schedules.has(name)) schedules.set(name, scheduleOf());
+      if (!schedules.has(name)) schedules.set(name, pathOf());
       if (violation.rule !== 'goes-on') outcomes.add(`${violation.rule}: ${world.outcome}`);
     },
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FollowScheduler } from '../../../sim/exploration/schedule.ts';
+import { PathScheduler } from '../../../sim/exploration/search-path.ts';
 import {
   type BruteForce,
   bruteForce,
@@ -152,7 +152,7 @@ describe('a search', () => {
   ])('gives a schedule that breaks the rule again: %s', (_, worldOptions, options) => {
     for (const { seed, program } of programs) {
       for (const [name, schedule] of searched(program, worldOptions, options).schedules) {
-        const follow = new FollowScheduler(schedule);
+        const follow = new PathScheduler(schedule);
         const outcome = new ProgramWorld(program, worldOptions).kernel.run(follow);
         expect(outcome.violations.map(nameOf), `violations of program ${seed}`).toContain(name);
         expect(follow.isPossible).toBe(true);
