@@ -87,6 +87,10 @@ export function shrunkEnd(report: ShrinkReport, found: RunAddress & { readonly r
   if (end === 'unshrinkable') {
     return [...text, replayCommand(found)];
   }
+  if (record.choices === found.choices) {
+    // A search may have found the shortest run itself.
+    return [choicesCommand(record.file, record)];
+  }
   return record.choices.length <= maxChoicesLength
     ? [...text, `found with ${seedWords(found)}`, choicesCommand(record.file, record)]
     : [...text, shrinkCommand(found)];
