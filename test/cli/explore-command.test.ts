@@ -79,6 +79,43 @@ describe('tornread explore', () => {
     expect(stdout).toContain('interrupted');
   });
 
+  it('is what run does with --strategy exhaustive', async () => {
+    const [explored, ran] = [
+      await world.run(['explore', world.race, '--json']),
+      await world.run(['run', world.race, '--strategy', 'exhaustive', '--json']),
+    ];
+    expect(ran).toEqual(explored);
+  });
+
+  it('finds with --dpor what it finds with states', async () => {
+    // The traffic of one request: orders that come together too seldom are what DPOR is for.
+    const small = world.write('small.yaml', raceYaml.replace('repeat: 2', 'repeat: 1'));
+    const { exitCode, stdout } = await world.run(['explore', small, '--dpor', '--json']);
+    expect(exitCode).toBe(exitCodes.asExpected);
+    const { results } = JSON.parse(stdout);
+    expect(results.map(({ verdict }: { verdict: string }) => verdict)).toEqual(['violated', 'proved']);
+    expect(results[1]).toMatchObject({ complete: true, states: null, exploration: { dpor: true } });
+  });
+
+  it.each([
+    [['--dpor', '--exact'], "'--dpor' cannot be used with option '--exact'"],
+    [['--dpor', '--max-preemptions', '2'], "'--dpor' cannot be used with option '--max-preemptions <k>'"],
+    [['--dpor', '--no-reduction'], '--dpor is a reduction, and --no-reduction wants none'],
+    [['-j', '0'], 'It must be a whole number from 1 to'],
+  ])('refuses %j', async (options, message) => {
+    const { exitCode, stderr } = await world.run(['explore', world.race, ...options]);
+    expect(exitCode).toBe(exitCodes.usage);
+    expect(stderr).toContain(message);
+  });
+
+  it('as a strategy refuses what makes no sense with it', async () => {
+    for (const option of ['--seeds', '--seed', '--depth']) {
+      const { exitCode, stderr } = await world.run(['run', world.race, '--strategy', 'exhaustive', option, '3']);
+      expect(exitCode).toBe(exitCodes.usage);
+      expect(stderr).toContain('--strategy exhaustive has no use for');
+    }
+  });
+
   it.each([
     ['--max-preemptions', '0', 'It must be a whole number of at least 1.'],
     ['--max-preemptions', '-1', 'It must be a whole number of at least 1.'],

@@ -76,6 +76,54 @@ describe('a campaign in worker processes', () => {
   });
 });
 
+describe('an exploration in worker processes', () => {
+  // Enough cases that workers are worth while: the race and its fix under each order of the fetch, twice.
+  const many = raceYaml
+    .replace('fetchOrder: any', 'fetchOrder: $fetchOrder, pasidCacheEntries: $cache')
+    .replace('cases:', 'matrix: { fetchOrder: [ascending, descending], cache: [0, 1] }\ncases:')
+    .replace(
+      'expect: corrupted-entry',
+      'expect: [{ when: { fetchOrder: descending }, is: holds }, { is: corrupted-entry }]',
+    );
+
+  it('prints the same bytes with any number of workers', async () => {
+    writeFileSync(program.path('many.yaml'), many);
+    const [one, ...others] = await Promise.all(
+      ['1', '2', '3'].map((jobs) => program.run(['explore', 'many.yaml', '--json', '-j', jobs])),
+    );
+    expect(JSON.parse(one?.stdout ?? '').summary).toEqual({ cases: 8, asExpected: 8, unexpected: 0, inconclusive: 0 });
+    for (const other of others) expect([other?.code, other?.stdout]).toEqual([one?.code, one?.stdout]);
+  });
+
+  it('loses the case whose worker ends, and no other', async () => {
+    const built = pathToFileURL(program.path('dist/cli/workers/pooled-exploration.js')).href;
+    const { explorePooled } = (await import(
+      /* @vite-ignore */ built
+    )) as typeof import('../../cli/workers/pooled-exploration.ts');
+    const workerFile = program.path('dist/cli/workers/dying-worker.js');
+    writeFileSync(
+      workerFile,
+      `import { exploreCase } from '../../scenarios/explore-case.js';
+import { serveTasks } from './serve-tasks.js';
+serveTasks({
+  'explore-case': ({ scenarioCase }) => {
+    if (scenarioCase.name === 'clear-first-fixed') process.kill(process.pid, 'SIGKILL');
+    return exploreCase(scenarioCase);
+  },
+});
+`,
+    );
+    const { cases } = loadScenario('race.yaml', new TextEncoder().encode(raceYaml));
+    const settings = { timeBudgetSeconds: undefined, all: false };
+    const interruption: Interruption = { signal: undefined };
+    const ports = { interruption, onDone: () => {}, workerFile };
+    const [first, second] = await explorePooled(cases, { jobs: 2, settings }, ports);
+    expect(first).toMatchObject({ case: 'clear-first', verdict: 'violated', complete: true });
+    expect(second).toMatchObject({ case: 'clear-first-fixed', verdict: 'inconclusive', asExpected: false });
+    expect(second?.reason).toBe('the worker of this case ended: its worker process was killed (SIGKILL)');
+  });
+});
+
 describe('a run that ends its worker', () => {
   const bad = 1_234;
   const runs = 3_000;
