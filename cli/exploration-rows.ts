@@ -1,6 +1,7 @@
 import type { CaseReport } from '../scenarios/report.ts';
 import type { CaseResult } from './campaign.ts';
 import type { VerdictRow } from './verdict-rows.ts';
+import { counted } from './verdict-text.ts';
 
 /** Rows of `explore`: like those of `run`, with the states of the search, or the runs where a case was sampled. */
 export function explorationRows(results: readonly CaseResult[], isSeparate: boolean): readonly VerdictRow[] {
@@ -12,10 +13,10 @@ export function explorationRows(results: readonly CaseResult[], isSeparate: bool
     const key = JSON.stringify(isAlone ? number : [file, scenarioCase.base, verdict, complete, strategy, ...expect]);
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
-  return [...groups.values()].map(([first, ...others]) => rowOf([first as CaseResult, ...others]));
+  return [...groups.values()].map(([first, ...others]) => rowOf([first as CaseResult, ...others], isSeparate));
 }
 
-function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
+function rowOf(group: readonly [CaseResult, ...CaseResult[]], isSeparate: boolean): VerdictRow {
   const [{ report, scenarioCase, scenario }] = group;
   const size = sizeText(group.map((result) => result.report));
   const rules = report.expect.length === 0 ? ['holds'] : report.expect;
@@ -25,7 +26,10 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
     name: group.length === 1 ? report.case : scenarioCase.base,
     cases: group.length,
     expected: rules.map((rule, i) => ({ rule, hits: i === 0 ? size : '' })),
-    notes: [report.reason === '' ? boundText(report) : report.reason].filter((note) => note !== ''),
+    notes: [
+      report.reason === '' ? boundText(report) : report.reason,
+      ...(isSeparate ? searchTexts(report) : []),
+    ].filter((note) => note !== ''),
   };
 }
 
@@ -33,6 +37,21 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]]): VerdictRow {
 function boundText({ exploration }: CaseReport): string {
   const bound = exploration?.preemptions ?? null;
   return bound === null ? '' : `proved up to ${bound} preemption${bound === 1 ? '' : 's'}`;
+}
+
+/** How large the search was, for those who look at one case. */
+function searchTexts({ exploration }: CaseReport): readonly string[] {
+  if (exploration === null) {
+    return [];
+  }
+  const { executions, transitions, deepest, states, tableBytes, collisionProbability, exact, dpor } = exploration;
+  const steps = `${counted(executions, 'execution')}, ${counted(transitions, 'transition')}, at most ${deepest} steps`;
+  if (dpor) {
+    return [`${steps}, no states kept`];
+  }
+  const memory = `${(tableBytes / 2 ** 20).toFixed(1)} MB for the states`;
+  const chance = `chance of two states taken for one: about ${collisionProbability.toExponential(0)} at most`;
+  return [`${steps}, ${memory}`, ...(exact || states === 0 ? [] : [chance])];
 }
 
 function sizeText(reports: readonly CaseReport[]): string {
