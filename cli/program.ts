@@ -17,6 +17,7 @@ import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import type { Library } from './library.ts';
+import type { RunChoice } from './open-run.ts';
 import { toolInfo } from './package-info.ts';
 import { defaultShrinkTimeS } from './shrink-budget.ts';
 
@@ -206,56 +207,10 @@ async function explore(paths: readonly string[], flags: ExploreFlags, { io, libr
   return exploreCommand({ paths, caseNames, ...bounds, ...how, ...outputOf(flags) }, io, simulator);
 }
 
-function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {
-  program
-    .command('replay')
-    .description('Run one schedule again and show what happens.')
-    .argument('<file>', 'a scenario, or a recording (.json) that replay --save wrote')
-    .option('--case <name>', 'which case of the scenario')
-    .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
-    .option('--choices <list>', 'the choices of the run, as a report prints them', parseChoices)
-    .addOption(strategyOption(seededStrategies))
-    .addOption(depthOption())
-    .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
-    .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
-    .option('--full', 'print every event, one line each')
-    .option('--flip', 'show which two steps, turned round, would make a failing run hold')
-    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
-    .option('--json', 'print one JSON document')
-    .option('--trace <file>', 'write the run as JSON Lines')
-    .option('--save <file>', 'write a recording')
-    .addHelpText('after', examples(['replay x.yaml --case clear-first --seed 0x11', 'replay race.json --full']))
-    .action((file: string, options: ReplayFlags) => finish(replay(file, options, { io, library })));
-}
-
-interface ReplayFlags {
-  readonly case?: string;
-  readonly seed?: bigint;
-  readonly choices?: string;
-  readonly strategy?: SeededStrategy;
-  readonly depth?: number;
-  readonly maxEvents?: number;
-  readonly digest?: string;
-  readonly full?: true;
-  readonly flip?: true;
-  readonly recorded?: true;
-  readonly json?: true;
-  readonly trace?: string;
-  readonly save?: string;
-}
-
-async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
-  const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
-  const { case: caseName, seed, choices, strategy, depth, maxEvents, digest, trace, save } = flags;
-  const run = { file, caseName, seed, choices, strategy, depth, maxEvents, recorded: flags.recorded === true };
-  const output = { json: flags.json === true, full: flags.full === true, flip: flags.flip === true, trace, save };
-  return replayCommand({ ...run, digest, ...output }, io, simulator);
-}
-
-function addShrink(program: Command, { io, library }: Ports, finish: Finish): void {
-  program
-    .command('shrink')
-    .description('Find the shortest schedule that fails as a run does.')
+/** A command about one run: of a scenario by seed or choices, or of a recording. */
+function oneRunCommand(program: Command, name: string): Command {
+  return program
+    .command(name)
     .argument('<file>', 'a scenario, or a recording (.json) that --save wrote')
     .option('--case <name>', 'which case of the scenario')
     .option('--seed <s>', 'the seed of the run, decimal or 0x...', parseSeed)
@@ -263,8 +218,57 @@ function addShrink(program: Command, { io, library }: Ports, finish: Finish): vo
     .addOption(strategyOption(seededStrategies))
     .addOption(depthOption())
     .option('--max-events <n>', 'steps after which the run is inconclusive', parseCount)
+    .option('--recorded', 'run the scenario in the recording, even if its file has changed since');
+}
+
+interface OneRunFlags {
+  readonly case?: string;
+  readonly seed?: bigint;
+  readonly choices?: string;
+  readonly strategy?: SeededStrategy;
+  readonly depth?: number;
+  readonly maxEvents?: number;
+  readonly recorded?: true;
+}
+
+function runChoice(file: string, { case: caseName, recorded, ...flags }: OneRunFlags): RunChoice {
+  const { seed, choices, strategy, depth, maxEvents } = flags;
+  return { file, caseName, seed, choices, strategy, depth, maxEvents, recorded: recorded === true };
+}
+
+function addReplay(program: Command, { io, library }: Ports, finish: Finish): void {
+  oneRunCommand(program, 'replay')
+    .description('Run one schedule again and show what happens.')
+    .option('--digest <d>', 'fail if the digest of the run is another', parseDigest)
+    .option('--full', 'print every event, one line each')
+    .option('--flip', 'show which two steps, turned round, would make a failing run hold')
+    .option('--json', 'print one JSON document')
+    .option('--trace <file>', 'write the run as JSON Lines')
+    .option('--save <file>', 'write a recording')
+    .addHelpText('after', examples(['replay x.yaml --case clear-first --seed 0x11', 'replay race.json --full']))
+    .action((file: string, options: ReplayFlags) => finish(replay(file, options, { io, library })));
+}
+
+interface ReplayFlags extends OneRunFlags {
+  readonly digest?: string;
+  readonly full?: true;
+  readonly flip?: true;
+  readonly json?: true;
+  readonly trace?: string;
+  readonly save?: string;
+}
+
+async function replay(file: string, flags: ReplayFlags, { io, library }: Ports): Promise<ExitCode> {
+  const [{ replayCommand }, simulator] = await Promise.all([import('./commands/replay.ts'), library.simulator()]);
+  const { digest, trace, save } = flags;
+  const output = { json: flags.json === true, full: flags.full === true, flip: flags.flip === true, trace, save };
+  return replayCommand({ ...runChoice(file, flags), digest, ...output }, io, simulator);
+}
+
+function addShrink(program: Command, { io, library }: Ports, finish: Finish): void {
+  oneRunCommand(program, 'shrink')
+    .description('Find the shortest schedule that fails as a run does.')
     .option('--rule <name>', 'the rule to keep broken (default: the one that ended the run)')
-    .option('--recorded', 'run the scenario in the recording, even if its file has changed since')
     .addOption(shrinkTimeOption())
     .option('--json', 'print one JSON document')
     .option('--save <file>', 'write the shortest run as a recording')
@@ -272,15 +276,8 @@ function addShrink(program: Command, { io, library }: Ports, finish: Finish): vo
     .action((file: string, options: ShrinkFlags) => finish(shrink(file, options, { io, library })));
 }
 
-interface ShrinkFlags {
-  readonly case?: string;
-  readonly seed?: bigint;
-  readonly choices?: string;
-  readonly strategy?: SeededStrategy;
-  readonly depth?: number;
-  readonly maxEvents?: number;
+interface ShrinkFlags extends OneRunFlags {
   readonly rule?: string;
-  readonly recorded?: true;
   readonly shrinkTime: number;
   readonly json?: true;
   readonly save?: string;
@@ -288,9 +285,12 @@ interface ShrinkFlags {
 
 async function shrink(file: string, flags: ShrinkFlags, { io, library }: Ports): Promise<ExitCode> {
   const [{ shrinkCommand }, simulator] = await Promise.all([import('./commands/shrink.ts'), library.simulator()]);
-  const { case: caseName, seed, choices, strategy, depth, maxEvents, rule, shrinkTime: shrinkTimeS, save } = flags;
-  const run = { file, caseName, seed, choices, strategy, depth, maxEvents, recorded: flags.recorded === true };
-  return shrinkCommand({ ...run, rule, shrinkTimeS, json: flags.json === true, save }, io, simulator);
+  const { rule, shrinkTime: shrinkTimeS, save } = flags;
+  return shrinkCommand(
+    { ...runChoice(file, flags), rule, shrinkTimeS, json: flags.json === true, save },
+    io,
+    simulator,
+  );
 }
 
 function shrinkTimeOption(): Option {

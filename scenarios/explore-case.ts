@@ -9,6 +9,7 @@ import { type Found, type Judged, judgeExploration } from './judge-exploration.t
 import type { ScenarioCase } from './load-scenario.ts';
 import type { CaseReport, ExplorationReport, ViolationReport } from './report.ts';
 import { hexSeed, recordRun } from './run-case.ts';
+import { atOnce, inSlices } from './slices.ts';
 import { makeScheduler, setSeed } from './strategies.ts';
 
 export interface ExploreOptions {
@@ -47,20 +48,14 @@ const stepsWithWindows = 2_000_000;
 /** Every order of a case. Throws InternalError of sim/ for faults of tornread itself. */
 export function exploreCase(scenarioCase: ScenarioCase, options: ExploreOptions = {}): CaseReport {
   const exploration = new CaseExploration(scenarioCase, options);
-  while (exploration.advance()) {
-    // Nobody to give the thread to.
-  }
+  atOnce(() => exploration.advance());
   return exploration.report();
 }
 
 /** The same, giving the thread back now and then, so that signals are seen. */
 export async function exploreCaseInSlices(scenarioCase: ScenarioCase, options: ExploreOptions): Promise<CaseReport> {
   const exploration = new CaseExploration(scenarioCase, options);
-  while (exploration.advance()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
+  await inSlices(() => exploration.advance());
   return exploration.report();
 }
 

@@ -9,6 +9,7 @@ import { type CampaignEnd, judgeCase } from './judge-case.ts';
 import type { ScenarioCase } from './load-scenario.ts';
 import { type Found, mergeRanges, noRuns, type RangeResult } from './range-result.ts';
 import type { CaseReport, RunRecord, ViolationReport } from './report.ts';
+import { atOnce, inSlices } from './slices.ts';
 import { guaranteeOf, makeScheduler, setSeed } from './strategies.ts';
 import { defaultDepth, type SeededStrategy, type Strategy } from './strategy-names.ts';
 
@@ -44,20 +45,14 @@ const runsPerSlice = 32;
 /** Runs a case under many schedules. Throws NondeterminismError of sim/ when two equal runs differ. */
 export function runCase(scenarioCase: ScenarioCase, options: RunOptions): CaseReport {
   const campaign = new Campaign(scenarioCase, options);
-  while (campaign.runSlice()) {
-    // Nobody to give the thread to.
-  }
+  atOnce(() => campaign.runSlice());
   return campaign.report();
 }
 
 /** The same, giving the thread back every few runs, so that signals are seen. */
 export async function runCaseInSlices(scenarioCase: ScenarioCase, options: RunOptions): Promise<CaseReport> {
   const campaign = new Campaign(scenarioCase, options);
-  while (campaign.runSlice()) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
+  await inSlices(() => campaign.runSlice());
   return campaign.report();
 }
 
