@@ -97,8 +97,6 @@ export class Arena {
     this.#sealed = true;
     this.words = this.words.slice(0, this.#used);
     this.#initial = this.words.slice();
-    this.#readIn = new Int32Array(this.#used);
-    this.#writtenIn = new Int32Array(this.#used);
     this.#mode = LOGGING;
   }
 
@@ -264,6 +262,10 @@ export class Arena {
 
   /** From here to {@link stopRecord} every access is noted in {@link touched}. */
   startRecord(): void {
+    if (this.#readIn.length < this.#used) {
+      this.#readIn = new Int32Array(this.#used);
+      this.#writtenIn = new Int32Array(this.#used);
+    }
     this.touchedCount = 0;
     this.#record += 1;
     this.#mode |= RECORDING;

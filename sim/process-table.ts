@@ -115,6 +115,9 @@ export class ProcessTable {
 
   /** Pending, inside the window of its operation from `nowNs` on. */
   pendInWindow(id: number, operation: Operation, nowNs: number): void {
+    if (this.ignoresWindows && this.isPending[id] === 1) {
+      return;
+    }
     this.#setState(id, pending);
     this.#arena.putTimeUnseen(this.#pendedAt + 2 * id, nowNs);
     this.#setWindow(id, operation, nowNs);

@@ -143,7 +143,7 @@ export class Stepper implements StepContext {
    */
   collectEligible(): number {
     const { candidates } = this.#point;
-    const { operations, isGuarded, isOptional, earliestNs, latestNs } = this.processes;
+    const { operations, isGuarded, isOptional, latestNs, ignoresWindows } = this.processes;
     let leastLatestNs = Number.POSITIVE_INFINITY;
     let count = 0;
     let required = false;
@@ -162,6 +162,12 @@ export class Stepper implements StepContext {
     if (!required) {
       return 0;
     }
+    return ignoresWindows ? count : this.#keepEligible(count, leastLatestNs);
+  }
+
+  #keepEligible(count: number, leastLatestNs: number): number {
+    const { candidates } = this.#point;
+    const { earliestNs } = this.processes;
     let eligible = 0;
     for (let i = 0; i < count; i += 1) {
       const id = candidates[i] as number;

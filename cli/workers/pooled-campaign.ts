@@ -41,7 +41,7 @@ interface PooledPorts {
 /** A run needs a few megabytes; one that needs more than this grows without end. */
 const workerMemoryMb = 1024;
 /** What a range should take: a message costs well below a hundredth of it, and the last one is not waited for long. */
-const rangeMs = 60;
+const rangeMs = 100;
 /** Runs of a case's first range, before it is known how long they take. */
 const firstRangeRuns = 1_000;
 /** Tasks waiting or running for each worker, so that none is ever without. */

@@ -52,12 +52,16 @@ export class StateTable {
 
   #locate(low: number, high: number): number {
     const slots = this.#slots;
-    for (let slot = (low ^ (high << 7)) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const mask = this.#mask;
+    let slot = (low ^ (high << 7)) & mask;
+    for (;;) {
       const at = slot * wordsPerSlot;
-      const [foundLow, foundHigh] = [slots[at], slots[at + 1]];
+      const foundLow = slots[at] as number;
+      const foundHigh = slots[at + 1] as number;
       if ((foundLow === low && foundHigh === high) || (foundLow === 0 && foundHigh === 0)) {
         return at;
       }
+      slot = (slot + 1) & mask;
     }
   }
 
