@@ -6,6 +6,7 @@ import type { Explorer } from '../../../sim/exploration/explorer.ts';
 import { Search, type SearchOptions } from '../../../sim/exploration/search.ts';
 import { Choose } from '../../../sim/operation.ts';
 import type { RunLimits } from '../../../sim/violation.ts';
+import { enumerateSchedules } from '../../support/enumerate-schedules.ts';
 import { Act, answering, TinyWorld } from '../../support/tiny-world.ts';
 
 const whole = { reduces: true, keepsWindows: false, isExact: false, maxPreemptions: undefined, onViolation: () => {} };
@@ -64,6 +65,32 @@ describe('a search', () => {
     });
     finish(searchOf(world));
     expect([...seen].sort()).toEqual(['0 0', '0 1', '1 0', '1 1', '1 2']);
+  });
+
+  // Both orders of a1 and b lead to the same words at the same moment, 5; but a2 may come at 10 after the one and at 15
+  // after the other, and c comes at 12. The order that leaves less is searched first.
+  it('that keeps windows tells states apart by when a step may come at the earliest', () => {
+    const world = new TinyWorld();
+    const last = new Cell(world.arena, 'last');
+    const says = (value: number, minNs: number, maxNs?: number) =>
+      new Act(`says ${value}`, { minNs, ...(maxNs === undefined ? {} : { maxNs }), act: () => last.set(value) });
+    world.task('b', function* () {
+      yield new Act('b', { minNs: 5, maxNs: 5 });
+    });
+    world.task('a', function* () {
+      yield new Act('a1', { maxNs: 7 });
+      yield says(1, 10);
+    });
+    world.task('c', function* () {
+      yield says(2, 12, 12);
+    });
+    const ends = new Set<number>();
+    finish(searchOf(world, { keepsWindows: true, onRest: () => ends.add(last.get()) }));
+    expect([...ends].sort()).toEqual([1, 2]);
+    const brute = new Set<number>();
+    world.kernel.onFinish = () => brute.add(last.get());
+    for (const _ of enumerateSchedules(world.kernel));
+    expect(brute).toEqual(ends);
   });
 
   it('leaves the kernel to ordinary runs, and begins anew', () => {
