@@ -66,17 +66,17 @@ function violationBlock(
   if (first === undefined) {
     return '';
   }
-  const sentences = violations.flatMap((each) =>
-    violationText(
-      each,
-      ` in ${each.count} of ${counted(report.runs, report.exploration === null ? 'run' : 'execution')}`,
-    ),
-  );
+  const sentences = violations.flatMap((each) => violationText(each, shareText(each, report)));
   const shorter = shrunk.get(first);
   const run = shorter?.record ?? record(first);
   const address = runAddress(report, first, settings);
   const end = shorter === undefined ? [replayCommand(address)] : shrunkEnd(shorter, { ...address, rule: first.rule });
   return [...sentences, ...knobsText(run), '', drawPicture(run), '', ...end].join('\n');
+}
+
+/** How many runs or executions broke a rule; a search may have been ended before it counted any. */
+function shareText({ count }: ViolationReport, { runs, exploration }: CaseReport): string {
+  return runs === 0 ? '' : ` in ${count} of ${counted(runs, exploration === null ? 'run' : 'execution')}`;
 }
 
 /** Two rules that one run broke first make one picture; a shorter run may break one of them alone. */

@@ -37,14 +37,26 @@ export interface RunAddress extends RunSettings {
   readonly choices?: string;
 }
 
+/** Longest list of choices that goes into a command of a report: it should still be one line of a mail, or nearly. */
+export const maxChoicesLength = 120;
+
+/** A search finds its runs again, so where the choices are too long for a line it is the search that is repeated. */
+function isFoundAgainBySearch({ seed, choices = '' }: RunAddress): boolean {
+  return seed === '' && choices.length > maxChoicesLength;
+}
+
 /** The command that repeats one run. */
 export function replayCommand(run: RunAddress): string {
-  return commandText(['replay', fileWord(run.file), ...replayWords(run)]);
+  return isFoundAgainBySearch(run)
+    ? commandText(['explore', fileWord(run.file), '--case', run.case])
+    : commandText(['replay', fileWord(run.file), ...replayWords(run)]);
 }
 
 /** The command that finds a run by its seed and shows the shortest one that fails like it. */
 export function shrinkCommand(run: RunAddress & { readonly rule: string }): string {
-  return commandText(['shrink', fileWord(run.file), ...replayWords(run), '--rule', run.rule]);
+  return isFoundAgainBySearch(run)
+    ? replayCommand(run)
+    : commandText(['shrink', fileWord(run.file), ...replayWords(run), '--rule', run.rule]);
 }
 
 /** `--seed 0x11`, and what else the seed needs to mean that run. */

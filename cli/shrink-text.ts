@@ -1,6 +1,14 @@
 import type { RunRecord } from '../scenarios/report.ts';
 import type { ScheduleFigures, ShrinkReport } from '../scenarios/shrink-case.ts';
-import { commandText, fileWord, type RunAddress, replayCommand, seedWords, shrinkCommand } from './command-text.ts';
+import {
+  commandText,
+  fileWord,
+  maxChoicesLength,
+  type RunAddress,
+  replayCommand,
+  seedWords,
+  shrinkCommand,
+} from './command-text.ts';
 import { documentHead } from './json-document.ts';
 import type { ToolInfo } from './package-info.ts';
 import { drawPicture } from './picture.ts';
@@ -73,9 +81,6 @@ function repeatCommand({ recordingFile, recorded }: ReplayedRun, { record }: Shr
     ? choicesCommand(record.file, record)
     : commandText(['shrink', recordingFile, ...(recorded ? ['--recorded'] : [])]);
 }
-
-/** Longest list of choices that goes into a command of a report: it should still be one line of a mail, or nearly. */
-const maxChoicesLength = 120;
 
 /**
  * The end of a picture in a campaign's report: what was cut, and the one command that repeats the picture. The seed is

@@ -64,3 +64,12 @@ describe('a word of a command', () => {
     expect(printed.split('\0').slice(0, -1)).toEqual(words);
   });
 });
+
+describe('the command for a run that a search found', () => {
+  const run = { file: 'x.yaml', case: 'a', seed: '', strategy: 'exhaustive', depth: null, maxEvents: undefined };
+
+  it('has its choices where they fit a line, and is the search itself where they do not', () => {
+    expect(replayCommand({ ...run, choices: 'w:0.1' })).toBe('npx tornread replay x.yaml --case a --choices w:0.1');
+    expect(replayCommand({ ...run, choices: `w:${'0.'.repeat(80)}1` })).toBe('npx tornread explore x.yaml --case a');
+  });
+});
