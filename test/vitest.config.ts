@@ -9,5 +9,7 @@ export default defineConfig({
     reporters: ['default', 'json'],
     outputFile: { json: 'node_modules/.cache/vitest.json' },
     testTimeout: 30_000,
+    // By itself vitest leaves one core idle: of two that is half of the machine.
+    maxWorkers: '100%',
   },
 });
