@@ -17,6 +17,8 @@ export interface ExploreOptions {
   readonly maxPreemptions?: number | undefined;
   /** Ends the search, inconclusive, after so many executions. */
   readonly maxExecutions?: number | undefined;
+  /** Ends the search, inconclusive, at so many states: what bounds its memory; default 20 million. */
+  readonly maxStates?: number | undefined;
   /** Replaces the scenario's limit; undefined keeps it. */
   readonly maxEvents?: number | undefined;
   /** Sleep sets; default true. */
@@ -36,8 +38,8 @@ const stepsPerSlice = 10_000;
 /** Steps that each of the first passes may take: they are to find the race that looks shortest, not to prove anything. */
 const stepsPerPass = 20_000;
 const firstBounds = [0, 1, 2];
-/** States of one search; at 24 bytes each or a little more, some 400 MB. */
-const maxStates = 20_000_000;
+/** States of one search where nobody says otherwise; at some 20 bytes each, 400 MB. */
+const defaultMaxStates = 20_000_000;
 /** Schedules of one rule that are tried under the window rule before chance is. */
 const maxTries = 200;
 /** Runs in which what no followed schedule has shown is looked for. */
@@ -232,7 +234,7 @@ class CaseExploration {
   }
 
   #limitReached({ executions, states }: SearchProgress, before: number): string {
-    const { maxExecutions } = this.#options;
+    const { maxExecutions, maxStates = defaultMaxStates } = this.#options;
     if (maxExecutions !== undefined && before + executions >= maxExecutions) {
       return `--max-executions ${maxExecutions} reached`;
     }

@@ -20,10 +20,6 @@ export class StateTable {
     return this.#slots.byteLength;
   }
 
-  get load(): number {
-    return this.count / (this.#mask + 1);
-  }
-
   /** Handle of the state: for {@link value} and {@link setValue}, until the next call. Negative: it is new, use `~handle`. */
   find(low: number, high: number): number {
     if (this.count >= (this.#mask + 1) * maxLoad) {

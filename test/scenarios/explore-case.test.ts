@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { exploreCase } from '../../scenarios/explore-case.ts';
-import { loadScenario, type ScenarioCase } from '../../scenarios/load-scenario.ts';
+import { loadScenario, loadScenarioFile, type ScenarioCase } from '../../scenarios/load-scenario.ts';
 import { replayCase, runCase } from '../../scenarios/run-case.ts';
 
 /** A PASID entry torn down under one request: small enough for every kind of search. */
@@ -112,6 +112,15 @@ describe('bounds of a search', () => {
     const report = exploreCase(teardown({ order: 'present-bit-first', memory: 'x86-tso' }), { maxExecutions: 100 });
     expect(report).toMatchObject({ verdict: 'inconclusive', complete: false, asExpected: false });
     expect(report.reason).toMatch(/^--max-executions 100 reached after \d+ executions and \d+ states, .* of the way$/);
+  });
+
+  it('on states bound the memory, and end it inconclusive', () => {
+    // Some 15 000 states: it is looked at every 10 000 steps.
+    const { cases } = loadScenarioFile('scenarios/vtd/pasid-teardown.yaml');
+    const large = cases.find(({ name }) => name === 'present-bit-first.first.any.x86-tso') as ScenarioCase;
+    const report = exploreCase(large, { maxStates: 1000 });
+    expect(report).toMatchObject({ verdict: 'inconclusive', complete: false });
+    expect(report.reason).toMatch(/^memory for 1000 states used up after \d+ executions and \d+ states/);
   });
 
   it('keep what was found before they were reached', () => {
