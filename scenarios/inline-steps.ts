@@ -6,7 +6,7 @@ import type { InvalidationDescriptor } from '../models/vtd/descriptors.ts';
 import { assert } from '../sim/assert.ts';
 import { type Flow, Retry } from '../sim/operation.ts';
 import { parsePlace } from './format/place.ts';
-import type { InlineInvalidation, InlineStep, InlineTarget } from './format/schema.ts';
+import type { InlineInvalidation, InlineStep, InlineTarget } from './format/steps-schema.ts';
 
 export interface InlinePlaces {
   readonly vtd: VtdDriver;

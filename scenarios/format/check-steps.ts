@@ -2,7 +2,8 @@ import { checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { InlineStep, InlineTarget, World } from './schema.ts';
+import type { World } from './schema.ts';
+import type { InlineStep, InlineTarget } from './steps-schema.ts';
 import { type PlaceUse, placesOf } from './world-plan.ts';
 
 /** More steps than this in one run help nobody, and some of them take no time at all. */
