@@ -159,6 +159,7 @@ export class Walker {
     if (!this.#isScalable && pasid >= 0) {
       return -0x31;
     }
+    this.#state.page = Math.floor(iova / 4096);
     this.#state.moveTo(walkPhase.context);
     return this.#ports.config.iotlbFirst ? this.#findInIotlb() : notTranslated;
   }
@@ -190,6 +191,7 @@ export class Walker {
     iotlb.noteHit(row, iova);
     this.#state.didTag.set(iotlb.did(row) + 1);
     this.#state.pasidTag.set(iotlb.pasid(row) + 1);
+    this.#state.pgttTag.set(iotlb.pgtt(row) + 1);
     for (const slot of [0, 1, 2, 3]) {
       this.#state.setProvenance(slot, iotlb.provenance(row, slot));
     }
