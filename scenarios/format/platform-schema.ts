@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name, ns } from './scalar-schemas.ts';
+import { bareName, ns } from './scalar-schemas.ts';
 
 const window = z
   .strictObject({ minNs: ns, maxNs: ns })
@@ -102,7 +102,7 @@ export const platform = z.strictObject({
     .describe('Dirty lines that caches may write back by themselves in a run.'),
   iommu,
   devices: z.record(
-    name,
+    bareName,
     z.strictObject({
       requesterId: z
         .string()
