@@ -85,6 +85,24 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'device-tlb-hit',
+    reachedWhen: 'a device finds a translation in its device TLB',
+    attach({ trace, mark }) {
+      trace.observe('cache-hit', (event) => {
+        if (event.cache === 'device-tlb') {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'translation-discarded',
+    reachedWhen: 'a device throws away the answer to a translation request that an invalidation has overtaken',
+    attach({ trace, mark }) {
+      trace.observe('translation-discarded', mark);
+    },
+  },
+  {
     name: 'line-evicted',
     reachedWhen: 'a dirty line is written back without a clflush',
     attach({ trace, mark }) {
