@@ -1,8 +1,10 @@
+import { checkInvalidation } from './check-invalidations.ts';
 import { checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { InlineStep, InlineTarget, World } from './schema.ts';
+import type { World } from './schema.ts';
+import type { InlineStep, InlineTarget } from './steps-schema.ts';
 import { type PlaceUse, placesOf } from './world-plan.ts';
 
 /** More steps than this in one run help nobody, and some of them take no time at all. */
@@ -92,12 +94,7 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
       : [wrong([...path, 'store', 'value'], `the value needs more than ${bits} bits`, bitsHint(bits))];
   }
   if ('submit' in step) {
-    const devices = Object.keys(world.platform.devices);
-    return step.submit.flatMap((invalidation, i) =>
-      'context' in invalidation
-        ? reference('device', invalidation.context.device, devices, [...path, 'submit', i, 'context', 'device'])
-        : [],
-    );
+    return step.submit.flatMap((invalidation, i) => checkInvalidation(world, invalidation, [...path, 'submit', i]));
   }
   if ('begin' in step) {
     return step.begin.targets.flatMap((target, i) =>

@@ -1,106 +1,12 @@
 import { z } from 'zod';
-import { placePattern } from './place.ts';
+import { platform } from './platform-schema.ts';
+import { address, name, pasid } from './scalar-schemas.ts';
+import { step } from './steps-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
  * .describe() texts become the editor's help through the JSON Schema.
  */
-
-const name = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]*$/, 'a name is lower-case letters, digits and dashes, and starts with a letter');
-
-const ns = z.int().min(0).max(86_400_000_000_000);
-const pasid = z.int().min(0).max(0xf_ffff);
-const address = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
-const word64 = z.union([z.int().min(0), z.bigint().min(0n).max(0xffff_ffff_ffff_ffffn)]);
-const word128 = z.union([
-  z.int().min(0),
-  z
-    .bigint()
-    .min(0n)
-    .max((1n << 128n) - 1n),
-]);
-
-const window = z
-  .strictObject({ minNs: ns, maxNs: ns })
-  .refine((w) => w.minNs <= w.maxNs, { message: 'minNs must not be greater than maxNs' });
-
-const timing = z.strictObject({
-  lookup: window.default({ minNs: 1, maxNs: 20 }).describe('One cache look-up.'),
-  tableRead: window.default({ minNs: 20, maxNs: 1000 }).describe('One read of a table or page-table entry.'),
-  quantumGap: window.default({ minNs: 0, maxNs: 1000 }).describe('From one quantum of an entry to the next.'),
-  request: window.default({ minNs: 1, maxNs: 1_000_000_000 }).describe('From one DMA of a device to its next request.'),
-  access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
-  descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
-  invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
-});
-
-const capabilities = z.strictObject({
-  CM: z.int().min(0).max(0).optional().describe('Caching mode; 1 is not modelled yet.'),
-  SRS: z.int().min(0).max(1).optional().describe('Supervisor requests supported.'),
-  firstStageModeAlwaysUsed: z.int().min(0).max(1).optional().describe('FSPM is checked in every entry (UNVERIFIED).'),
-});
-
-const iommu = z.strictObject({
-  model: z.literal('vtd').describe('The IOMMU; Intel VT-d.'),
-  mode: z.enum(['scalable', 'legacy']).default('scalable').describe('RTADDR.TTM (VT-d 3.4).'),
-  fetchOrder: z
-    .enum(['ascending', 'descending', 'any'])
-    .default('any')
-    .describe('Order in which the 128-bit quanta of an entry are read; the specification leaves it open.'),
-  fetchedQuanta: z
-    .union([z.literal(2), z.literal(4)])
-    .default(4)
-    .describe('Quanta of a PASID entry that are read.'),
-  coherentWalks: z.boolean().default(true).describe('ECAP.C: table walks see CPU caches.'),
-  iotlbFirst: z.boolean().default(true).describe('The IOTLB is looked up before the context and PASID caches.'),
-  contextCacheEntries: z.int().min(0).max(16).default(2),
-  pasidCacheEntries: z.int().min(0).max(16).default(2),
-  iotlbEntries: z.int().min(0).max(64).default(4),
-  invalidationWaitsForFetch: z
-    .boolean()
-    .default(true)
-    .describe('An invalidation waits for the fetches and walks in flight (VT-d 6.5.4; for fetches UNVERIFIED).'),
-  iotlbTagFrom: z
-    .enum(['walk', 'pasid-cache'])
-    .default('walk')
-    .describe('Where a new IOTLB entry takes its DID from (VT-d 6.2.3.1).'),
-  iotlbLookupComparesDid: z
-    .boolean()
-    .default(false)
-    .describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
-  capabilities: capabilities.prefault({}),
-  timing: timing.prefault({}),
-});
-
-const platform = z.strictObject({
-  memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
-  memoryPages: z.int().min(32).max(4096).default(64).describe('RAM in 4 KB pages, from address 0.'),
-  cpuStepNs: ns.default(1).describe('Least time of a CPU step.'),
-  preemptMaxNs: z
-    .union([ns, z.literal('unbounded')])
-    .default(1_000_000_000)
-    .describe('Longest a CPU may be held up before a step.'),
-  storeBufferEntries: z.int().min(1).max(64).default(8),
-  storeBufferMaxNs: ns.default(1_000_000_000).describe('Longest stay of the oldest entry in a store buffer.'),
-  evictionLimit: z
-    .int()
-    .min(0)
-    .max(16)
-    .default(0)
-    .describe('Dirty lines that caches may write back by themselves in a run.'),
-  iommu,
-  devices: z.record(
-    name,
-    z.strictObject({
-      requesterId: z
-        .string()
-        .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
-        .describe('bus:device.function.'),
-    }),
-  ),
-});
 
 const domain = z.strictObject({
   stage: z.enum(['first', 'second', 'nested', 'pass-through']),
@@ -129,71 +35,6 @@ const start = z.strictObject({
     .default([])
     .describe('PASID entries that the page of a new table still holds from earlier use.'),
 });
-
-const place = z
-  .string()
-  .regex(
-    placePattern,
-    'a place is device.root, device.context, device.directory[pasid], device.pasid[pasid] or a page, then .q0 to .q7',
-  );
-
-const invalidation = z.union([
-  z.strictObject({ 'pasid-cache': z.strictObject({ did: z.int().min(0).max(0xffff), pasid }) }),
-  z.strictObject({ piotlb: z.strictObject({ did: z.int().min(0).max(0xffff), pasid }) }),
-  z.strictObject({ iotlb: z.strictObject({ did: z.int().min(0).max(0xffff) }) }),
-  z.strictObject({ context: z.strictObject({ device: name }) }),
-  z.strictObject({ raw: z.array(word64).min(4).max(4).describe('Four quadwords, as they are: also malformed ones.') }),
-]);
-
-const target = z.union([z.literal('not-present'), z.strictObject({ domain: name })]);
-
-const barrierName = z.enum(['smp_wmb', 'smp_rmb', 'smp_mb', 'dma_wmb', 'dma_rmb', 'wmb', 'rmb', 'mb']);
-
-const simpleSteps = [
-  z.strictObject({
-    store: z.strictObject({
-      to: place,
-      value: word128,
-      bits: z.union([z.literal(32), z.literal(64), z.literal(128)]).default(64),
-    }),
-  }),
-  z.strictObject({ load: z.strictObject({ from: place, as: name }) }),
-  z.strictObject({ fence: barrierName }),
-  z.strictObject({ flush: place }),
-  z.strictObject({ submit: z.array(invalidation).min(1).max(16) }),
-  z.strictObject({ wait: z.strictObject({ for: place, value: z.int().min(0).max(0xffff_ffff) }) }),
-  z.strictObject({ lock: place }),
-  z.strictObject({ unlock: place }),
-  z.strictObject({
-    begin: z.strictObject({
-      entry: place,
-      targets: z.array(target).min(1).max(4),
-      hitless: z.boolean().default(false),
-    }),
-  }),
-  z.strictObject({ end: z.strictObject({ entry: place, target }) }),
-] as const;
-
-const condition = z.strictObject({ value: name, equals: word64 });
-
-/** Steps inside `if` and `repeat` go two levels deep: enough for a sequence from a mail, and a finite schema. */
-const innerStep = z.union(simpleSteps);
-const middleStep = z.union([
-  ...simpleSteps,
-  z.strictObject({ if: condition, do: z.array(innerStep), else: z.array(innerStep).default([]) }),
-  z.strictObject({
-    repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
-    steps: z.array(innerStep).min(1),
-  }),
-]);
-const step = z.union([
-  ...simpleSteps,
-  z.strictObject({ if: condition, do: z.array(middleStep), else: z.array(middleStep).default([]) }),
-  z.strictObject({
-    repeat: z.union([z.int().min(1).max(1000), z.strictObject({ until: condition })]),
-    steps: z.array(middleStep).min(1),
-  }),
-]);
 
 const cpu = z.int().min(0).max(15).describe('The CPU the task runs on.');
 const idleSteps = z
@@ -249,9 +90,6 @@ export const worldSchema = z.strictObject({
 
 export type World = z.output<typeof worldSchema>;
 export type WorldTask = World['tasks'][string];
-export type InlineStep = z.output<typeof step>;
-export type InlineInvalidation = z.output<typeof invalidation>;
-export type InlineTarget = z.output<typeof target>;
 
 const variable = z.union([z.string(), z.int(), z.bigint(), z.boolean()]);
 const expectation = z.union([z.string(), z.array(z.string()).min(1)]);

@@ -1,5 +1,6 @@
 import { parsePlace } from './place.ts';
-import type { InlineStep, World } from './schema.ts';
+import type { World } from './schema.ts';
+import type { InlineStep } from './steps-schema.ts';
 
 /** A PASID directory of 128 entries, the smallest there is (VT-d 9.4, PDTS = 0), leads to this many PASIDs. */
 export const pasidCount = 128 * 64;
