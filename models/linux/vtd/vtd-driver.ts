@@ -82,6 +82,11 @@ export class VtdDriver {
     return device;
   }
 
+  /** The device with a requester ID. */
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
   domain(name: string): Domain {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
