@@ -85,6 +85,8 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'context-cache': 'context cache',
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
+  'first-stage-paging': 'first-stage paging-structure cache',
+  'second-stage-paging': 'second-stage paging-structure cache',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {

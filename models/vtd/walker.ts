@@ -8,6 +8,7 @@ import { faultReasons } from './fault-reasons.ts';
 import { IotlbAccess, notTranslated } from './iotlb-access.ts';
 import { latchedShape, type WalkShape } from './latched-translation.ts';
 import { PageWalk } from './page-walk.ts';
+import { PagingStructures } from './paging-structures.ts';
 import { PasidLookup } from './pasid-lookup.ts';
 import { type DmaRequest, TableReader, type WalkPorts } from './table-reader.ts';
 import { type WalkState, walkPhase } from './walk-state.ts';
@@ -41,7 +42,7 @@ export class Walker {
     this.#reader = new TableReader(ports, state);
     this.#contextLookup = new ContextLookup(this.#reader);
     this.#pasidLookup = new PasidLookup(this.#reader);
-    this.#pageWalk = new PageWalk(ports);
+    this.#pageWalk = new PageWalk(ports, new PagingStructures(this.#reader));
     this.#iotlb = new IotlbAccess(this.#reader, this.#pasidLookup);
     this.#faults = ports.trace.channel('fault');
     this.#accesses = ports.trace.channel('dma');
