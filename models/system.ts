@@ -92,6 +92,7 @@ export class System {
       coherentWalks: config.coherentWalks,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
         ringAddress: queueAddress,
         slotCount: config.vtd.queueSlots,

@@ -1,7 +1,7 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
-import type { FlowDefinition } from '../models/linux/flow-definition.ts';
+import { type FlowDefinition, notPresent } from '../models/linux/flow-definition.ts';
 import { flows } from '../models/linux/flows.ts';
 import { buildDomain } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
@@ -189,7 +189,7 @@ class Assembly {
       }
     }
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
-      if (of === name) {
+      if (of === name && domain !== notPresent) {
         const attached = driver.domain(domain);
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
@@ -278,7 +278,12 @@ function withDefaults(flow: FlowDefinition, values: Readonly<Record<string, unkn
     key,
     'default' in spec ? spec.default : undefined,
   ]);
-  return { ...Object.fromEntries(defaults), ...values };
+  // A choice is text to the flow, also where its values look like numbers.
+  const given = Object.entries(values).map(([key, value]) => [
+    key,
+    flow.parameters[key]?.type === 'choice' ? String(value) : value,
+  ]);
+  return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
 }
 
 function systemConfigOf({ platform, limits }: World): SystemConfig {

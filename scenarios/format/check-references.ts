@@ -1,6 +1,6 @@
 import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
-import type { FlowDefinition, ParameterSpec } from '../../models/linux/flow-definition.ts';
+import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { atsHint } from './check-invalidations.ts';
 import { checkLegacyStage, checkMachine, checkPasid, checkRoom } from './check-machine.ts';
@@ -100,6 +100,9 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
     case 'device':
       return reference('device', String(value), Object.keys(world.platform.devices), path);
     case 'domain':
+      if (spec.orNotPresent && value === notPresent) {
+        return [];
+      }
       return [
         ...reference('domain', String(value), Object.keys(world.domains), path),
         ...checkLegacyStage(world, String(value), path),
@@ -111,7 +114,7 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
         ? checkPasid(world, value, path)
         : [wrong(path, `${key} must be a PASID, 0 to 0xfffff, got ${value}`)];
     case 'choice':
-      return typeof value === 'string' && spec.values.includes(value)
+      return typeof value !== 'boolean' && spec.values.includes(String(value))
         ? []
         : [{ path, part: 'value', ...unknownName(`value of ${key}`, String(value), spec.values) }];
   }

@@ -72,7 +72,7 @@ export function pasidCacheInvalidation(did: number, pasid: number): Invalidation
   return { kind: 'pasid-cache', granularity: 'pasid', did, pasid };
 }
 
-function pasidIotlbInvalidation(did: number, pasid: number): InvalidationDescriptor {
+export function pasidIotlbInvalidation(did: number, pasid: number): InvalidationDescriptor {
   return { kind: 'piotlb', granularity: 'pasid', did, pasid, addressMask: 0, address: 0, hint: false };
 }
 
