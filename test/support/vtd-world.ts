@@ -106,6 +106,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
