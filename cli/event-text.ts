@@ -53,6 +53,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return faultText(event);
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'translation-request':
+      return `ask for a translation${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+    case 'translation-completion':
+      return `answer: ${answerText(event, book)}`;
+    case 'translation-discarded':
+      return `discard the answer for${pasidText(event.pasid)} ${hex(event.iova)}: overtaken by an invalidation`;
+    case 'translated-request':
+      return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'ats-invalidation-received':
+      return `invalidation request, ITag ${event.itag}`;
+    case 'ats-disabled':
+      return 'ATS off: a translation request was unsupported';
     case 'descriptor-fetched':
       return `fetch descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
     case 'invalidation-done':
@@ -103,6 +115,7 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'context-cache': 'context cache',
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
+  'device-tlb': 'device TLB',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
@@ -110,6 +123,8 @@ const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
   piotlb: 'PASID-based IOTLB',
+  'device-tlb': 'device TLB',
+  'pasid-device-tlb': 'device TLB',
 };
 
 const descriptorNames: ReadonlyMap<number, string> = new Map([
@@ -166,8 +181,22 @@ function faultText(event: Of<'fault'>): string {
   return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
 
+function answerText(event: Of<'translation-completion'>, book: NameBook): string {
+  if (event.status !== 'success') {
+    return event.status;
+  }
+  const allowed = event.writable ? 'write to' : 'read of';
+  const isAllowed = event.readable || event.writable;
+  return isAllowed ? `${allowed} ${hex(event.address)}${placeNote(event.address, book)}` : 'no access (R=W=0)';
+}
+
 function invalidationText(event: Of<'invalidation-done'>): string {
   const name = `invalidate ${invalidationNames[event.invalidation]}`;
+  if (event.invalidation === 'device-tlb' || event.invalidation === 'pasid-device-tlb') {
+    const pasid = event.granularity === 'global' ? 'all PASIDs' : pasidText(event.pasid).trim() || 'no PASID';
+    const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
+    return `${name} of ${deviceText(event.sid)}: ${pasid}${page}`;
+  }
   switch (event.granularity) {
     case 'global':
       return `${name}: all`;
@@ -218,12 +247,15 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 }
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
+  if (event.cache === 'device-tlb') {
+    return `${deviceText(event.sid)}${'iova' in event ? `, page ${hex(event.iova - (event.iova % 4096))}` : ''}`;
+  }
   const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
   const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
   return `${device}DID ${event.did}${pasid}`;
 }
 
-function access(event: Of<'request'>): string {
+function access(event: Of<'request' | 'translation-request' | 'translated-request'>): string {
   return event.write ? 'write to' : 'read of';
 }
 

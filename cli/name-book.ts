@@ -120,6 +120,12 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cache-dropped':
     case 'page-table-read':
     case 'request':
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+    case 'translated-request':
+    case 'ats-invalidation-received':
+    case 'ats-disabled':
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':

@@ -21,6 +21,8 @@ interface VtdTiming {
   readonly request: Window;
   /** From the end of a translation to the access of memory. */
   readonly access: Window;
+  /** One message between a device and the unit, for ATS. */
+  readonly link: Window;
   /** Fetch of one descriptor. */
   readonly descriptorFetch: Window;
   /** Execution of one invalidation or wait. */

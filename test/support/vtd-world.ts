@@ -91,6 +91,7 @@ const timing = {
   quantumGap: window,
   request: window,
   access: window,
+  link: window,
   descriptorFetch: window,
   invalidation: window,
   deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
@@ -283,7 +284,7 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     if (isScalable) {
       parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
@@ -340,6 +341,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
   return {
     entryCount: registry.list().length,
     mode: config.vtd.mode,
+    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,
