@@ -129,27 +129,36 @@ export class QueueFaultCheck {
     return aborted.includes(waitSlot) ? queueResult.again : queueResult.done;
   }
 
-  /** From the slot before IQH down to the slot before IQT: what hardware had fetched. A do-while, as there. */
   *#slotsToAbort(head: number, tail: number, statuses: readonly number[]): Flow<readonly number[]> {
-    const { ring } = this.#ports;
-    const { walksOddSlots } = this.#generation;
-    const step = walksOddSlots ? 2 : 1;
-    const end = ring.slot(tail - 1);
-    const found: number[] = [];
-    const start = walksOddSlots ? ring.slot(head - 1) | 1 : ring.slot(head - 1);
-    let slot = start;
-    for (let rounds = 0; ; ) {
-      if (statuses[slot] === slotStatus.inUse && !found.includes(slot)) {
-        found.push(slot);
-      }
-      slot = ring.slot(slot - step);
-      if (slot === end) {
-        return found;
-      }
-      if (slot === start) {
-        rounds += 1;
-        yield new Retry('the walk of desc_status in qi_check_fault', rounds);
-      }
+    const { walksOddSlots: oddOnly } = this.#generation;
+    const { slots, ends } = slotsWalked({ head, tail, slotCount: this.#ports.slotCount, oddOnly });
+    for (let round = 1; !ends; round += 1) {
+      yield new Retry('the walk of desc_status in qi_check_fault', round);
     }
+    return slots.filter((slot) => statuses[slot] === slotStatus.inUse);
   }
+}
+
+/**
+ * The slots that a walk of desc_status looks at: from the one before IQH down to the one before IQT, which is what
+ * hardware had fetched; all of them if the two are one. `oddOnly`: every second one from an odd slot on, which goes round
+ * for ever if the one before IQT is even.
+ */
+export function slotsWalked(walk: {
+  readonly head: number;
+  readonly tail: number;
+  readonly slotCount: number;
+  readonly oddOnly: boolean;
+}): { readonly slots: readonly number[]; readonly ends: boolean } {
+  const { head, tail, slotCount, oddOnly } = walk;
+  const before = (slot: number, distance: number): number => (slot + slotCount - distance) % slotCount;
+  const start = oddOnly ? before(head, 1) | 1 : before(head, 1);
+  const end = before(tail, 1);
+  const slots: number[] = [];
+  let slot = start;
+  do {
+    slots.push(slot);
+    slot = before(slot, oddOnly ? 2 : 1);
+  } while (slot !== end && slot !== start);
+  return { slots, ends: slot === end };
 }
