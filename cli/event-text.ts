@@ -116,6 +116,8 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
   'device-tlb': 'device TLB',
+  'first-stage-paging': 'first-stage paging-structure cache',
+  'second-stage-paging': 'second-stage paging-structure cache',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {

@@ -9,7 +9,13 @@ export type Structure =
   | 'pasid-directory-entry'
   | 'pasid-entry';
 
-export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb' | 'device-tlb';
+export type CacheName =
+  | 'context-cache'
+  | 'pasid-cache'
+  | 'iotlb'
+  | 'first-stage-paging'
+  | 'second-stage-paging'
+  | 'device-tlb';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
 export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';

@@ -30,7 +30,12 @@ export class DeviceTlb {
 
   constructor(arena: Arena, trace: SystemTrace, entryCount: number) {
     this.#arena = arena;
-    this.#cache = new TranslationCache(arena, trace, { name: 'device-tlb', entryCount, payloadWords: 3 });
+    this.#cache = new TranslationCache(arena, trace, {
+      name: 'device-tlb',
+      entryCount,
+      payloadWords: 3,
+      lookupTags: ['sid', 'pasid', 'hasPasid', 'page'],
+    });
   }
 
   /** Row for a request, or -1. */

@@ -2,6 +2,7 @@ import { type Flow, Note } from '../../sim/operation.ts';
 import { pasidTableType } from './entries/pasid-entry.ts';
 import { latchedShape, type WalkShape } from './latched-translation.ts';
 import { PageWalk } from './page-walk.ts';
+import { PagingStructures } from './paging-structures.ts';
 import type { DmaRequest, TableReader } from './table-reader.ts';
 
 /** The page walks that the entry in the latch asks for: first stage, second stage, both or none (VT-d 3.5 to 3.8). */
@@ -12,7 +13,7 @@ export class PageTranslation {
 
   constructor(reader: TableReader) {
     this.#reader = reader;
-    this.#pageWalk = new PageWalk(reader.ports);
+    this.#pageWalk = new PageWalk(reader.ports, new PagingStructures(reader));
     this.#shape = new Note('walk shape', () => latchedShape(reader));
   }
 

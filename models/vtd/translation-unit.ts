@@ -8,6 +8,7 @@ import type { SystemTrace } from '../trace-events.ts';
 import type { DeviceTlbPort } from './device-tlb-port.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
+import { pagingPayloadWords } from './paging-structures.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkState } from './walk-state.ts';
@@ -60,18 +61,38 @@ export class TranslationUnit {
     const { arena, trace, memory } = ports;
     this.#ports = ports;
     this.#config = config;
+    const lookupTags = ['sid', 'pasid', 'hasPasid', 'page'] as const;
     this.#caches = {
       contextCache: new TranslationCache(arena, trace, {
         name: 'context-cache',
         entryCount: config.contextCacheEntries,
         payloadWords: 8,
+        lookupTags,
       }),
       pasidCache: new TranslationCache(arena, trace, {
         name: 'pasid-cache',
         entryCount: config.pasidCacheEntries,
         payloadWords: 17,
+        lookupTags,
       }),
-      iotlb: new TranslationCache(arena, trace, { name: 'iotlb', entryCount: config.iotlbEntries, payloadWords: 3 }),
+      iotlb: new TranslationCache(arena, trace, {
+        name: 'iotlb',
+        entryCount: config.iotlbEntries,
+        payloadWords: 3,
+        lookupTags,
+      }),
+      firstStagePaging: new TranslationCache(arena, trace, {
+        name: 'first-stage-paging',
+        entryCount: config.firstStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['pasid', 'did', 'level', 'page'],
+      }),
+      secondStagePaging: new TranslationCache(arena, trace, {
+        name: 'second-stage-paging',
+        entryCount: config.secondStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['did', 'level', 'page'],
+      }),
     };
     this.queue = new InvalidationQueue(arena, config, ports.queueAddress, {
       memory,

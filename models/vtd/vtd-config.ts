@@ -46,6 +46,9 @@ export interface VtdConfig {
   readonly contextCacheEntries: number;
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
+  /** Rows of the paging-structure caches (VT-d 6.2.5); 0: no such cache. */
+  readonly firstStagePagingEntries: number;
+  readonly secondStagePagingEntries: number;
   /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */

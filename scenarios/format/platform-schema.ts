@@ -42,6 +42,13 @@ const iommu = z.strictObject({
   contextCacheEntries: z.int().min(0).max(16).default(2),
   pasidCacheEntries: z.int().min(0).max(16).default(2),
   iotlbEntries: z.int().min(0).max(64).default(4),
+  firstStagePagingEntries: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Rows of the first-stage paging-structure cache.'),
+  secondStagePagingEntries: z.int().min(0).max(64).default(0).describe('Rows of the second-stage one.'),
   invalidationWaitsForFetch: z
     .boolean()
     .default(true)

@@ -117,6 +117,8 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      firstStagePagingEntries: 0,
+      secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
