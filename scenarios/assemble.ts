@@ -150,6 +150,7 @@ class Assembly {
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
       ats: ats !== false,
+      present: typeof ats !== 'object' || ats.present,
     });
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
@@ -300,6 +301,7 @@ function systemConfigOf({ platform, limits }: World): SystemConfig {
       preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
     },
     vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
+    linux: platform.linux,
     trackedEntries: maxTrackedEntries,
   };
 }
