@@ -17,6 +17,7 @@ import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
 import { entryValues } from './format/check-entry-fields.ts';
+import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
 import {
@@ -76,6 +77,11 @@ class Assembly {
       trees: new Map<string, DomainTrees>(),
     };
     const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
+    for (const [name, { requesterId, ats }] of Object.entries(platform.devices)) {
+      if (ats !== false) {
+        this.#system.addEndpoint(name, parseRequesterId(requesterId), ats === true ? defaultAts : ats);
+      }
+    }
     for (const name of domainsInOrder(this.#world)) {
       this.#addDomain(ram, name);
     }
@@ -155,6 +161,7 @@ class Assembly {
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
       ats: ats !== false,
+      present: typeof ats !== 'object' || ats.present,
     });
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
@@ -199,7 +206,7 @@ class Assembly {
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
-          memory.initialise(device.contextEntryAddress, contextEntryFor(attached));
+          memory.initialise(device.contextEntryAddress, contextEntryFor(attached, device));
         }
       }
     }
@@ -241,7 +248,8 @@ class Assembly {
     for (const [name, task] of Object.entries(this.#world.tasks)) {
       if ('dma' in task) {
         const { pasid = -1, iova, write, repeat } = task.dma;
-        this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
+        const { sid, ats } = vtd.device(task.device);
+        this.#system.addDmaSource(name, { sid, pasid, iova, write, repeat }, task.dma.ats ?? ats);
       } else if ('flow' in task) {
         const flow = flows.find((candidate) => candidate.name === task.flow);
         assert(flow !== undefined, `flow ${task.flow} is known`);
@@ -256,12 +264,13 @@ class Assembly {
   }
 
   #facts(): CheckerFacts {
-    const { registry } = this.#system;
+    const { registry, driver } = this.#system;
     const { iommu, devices } = this.#world.platform;
     const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
     return {
       entryCount: registry.list().length,
       mode: iommu.mode,
+      hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
       structureOfEntry: (entry) => registry.modelOf(entry).structure,
@@ -303,6 +312,7 @@ function systemConfigOf({ platform, limits }: World): SystemConfig {
       preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
     },
     vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
+    linux: platform.linux,
     trackedEntries: maxTrackedEntries,
   };
 }

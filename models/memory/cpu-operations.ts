@@ -20,6 +20,9 @@ export interface CpuPorts {
   readonly trace: SystemTrace;
   /** Writes atomically and at once, as a locked instruction does; the core is drained. */
   readonly writeLocked: (address: number, words: readonly number[]) => void;
+  readonly readRegister: (address: number, wordCount: number) => readonly number[];
+  /** The same for a guard: no one sees it. */
+  readonly peekRegister: (address: number, wordCount: number) => readonly number[];
 }
 
 export type Width = 32 | 64 | 128;
@@ -52,7 +55,7 @@ export class CpuCore {
   }
 }
 
-abstract class CpuOperation<T> extends Operation<T> {
+export abstract class CpuOperation<T> extends Operation<T> {
   protected readonly cpu: CpuCore;
 
   constructor(cpu: CpuCore) {
@@ -186,6 +189,22 @@ export class Load extends CpuOperation<bigint> {
       this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
     }
     return valueOfWords(words);
+  }
+}
+
+export class LoadBlock extends CpuOperation<readonly number[]> {
+  readonly label = 'load of a block';
+  readonly #address: number;
+  readonly #wordCount: number;
+
+  constructor(cpu: CpuCore, address: number, wordCount: number) {
+    super(cpu);
+    this.#address = address;
+    this.#wordCount = wordCount;
+  }
+
+  execute(): readonly number[] {
+    return readWords(this.cpu.ports.core, this.#address, this.#wordCount);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   type CpuPorts,
   FlushLine,
   Load,
+  LoadBlock,
   Lock,
   LockedStore,
   type PlainStore,
@@ -16,6 +17,7 @@ import {
   WaitForWord,
   type Width,
 } from './cpu-operations.ts';
+import { LoadRegister, ReadDevice, type SeenState, WaitForChange } from './device-operations.ts';
 
 /**
  * One CPU as driver code sees it: every access is one step. Values are bigints, because flows are read by people;
@@ -87,6 +89,19 @@ export class Cpu {
     return new StoreBlock(this.#core, address, words);
   }
 
+  /**
+   * Many words as one step, for memory that a lock keeps everyone else away from: between such loads nothing could
+   * happen to it.
+   */
+  loadBlock(address: number, wordCount: number): Operation<readonly number[]> {
+    return new LoadBlock(this.#core, address, wordCount);
+  }
+
+  /** readl/readq of a device register: after earlier register writes of this CPU, not after its earlier stores. */
+  readRegister(address: number, widthBits: 32 | 64): Operation<bigint> {
+    return new LoadRegister(this.#core, address, widthBits);
+  }
+
   /** writel/writeq to a device register. */
   writeRegister(address: number, widthBits: 32 | 64, value: bigint): Operation<void> {
     return new Store(this.#core, { address, widthBits, value }, 'register');
@@ -95,6 +110,19 @@ export class Cpu {
   /** Blocks until the 32-bit word has the value. */
   waitForWord(address: number, value: number, label: string): Operation<void> {
     return new WaitForWord(this.#core, { address, value, label });
+  }
+
+  /**
+   * A loop that polls a word and registers: blocks until one of them is no longer what the loop has seen, as until then
+   * every further round would go as the last one.
+   */
+  waitForChange(label: string, seen: SeenState): Operation<void> {
+    return new WaitForChange(this.#core, label, seen);
+  }
+
+  /** Reads something of a device that is neither memory nor a register of the IOMMU, as configuration space. */
+  readDevice<T>(label: string, read: () => T): Operation<T> {
+    return new ReadDevice(this.#core, label, read);
   }
 
   /** Takes a spin lock, when `also` holds too: a locked instruction. */

@@ -21,6 +21,7 @@ import type { Scheduler } from '../../sim/scheduler.ts';
 import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
+import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -73,6 +74,8 @@ export interface WorldSketch {
   readonly tasks?: Readonly<Record<string, TaskBody>>;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
+  /** Functions with a device TLB; left out: there are none. */
+  readonly endpoints?: EndpointSketch;
   readonly checkers?: readonly Checker[];
   readonly facts?: Partial<CheckerFacts>;
   readonly reach?: readonly string[];
@@ -88,8 +91,10 @@ const timing = {
   quantumGap: window,
   request: window,
   access: window,
+  link: window,
   descriptorFetch: window,
   invalidation: window,
+  deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
 };
 
 function configOf(sketch: WorldSketch): SystemConfig {
@@ -102,6 +107,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
@@ -111,9 +117,15 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      firstStagePagingEntries: 0,
+      secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      queueSlots: 128,
+      itags: 2,
+      deviceTlbWaitsForPiotlb: true,
+      recordsErrorSource: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
       timing,
@@ -150,7 +162,9 @@ export class VtdWorld {
   readonly reached = new Set<string>();
 
   constructor(sketch: WorldSketch) {
-    this.system = new System(configOf(sketch));
+    const endpoints = sketch.endpoints === undefined ? undefined : new TestEndpoints(sketch.endpoints);
+    this.system = new System(configOf(sketch), endpoints);
+    endpoints?.addTo(this.system);
     this.parts = partsOf(this.system);
     const owners = build(this.parts, sketch);
     for (const [cpu, [name, start]] of Object.entries(sketch.tasks ?? {}).entries()) {
@@ -266,20 +280,25 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    addDevice(parts, name, sid, isScalable ? pasids : []);
+    const present = sketch.endpoints?.[sid] !== 'gone';
+    addDevice(parts, { name, sid, present }, isScalable ? pasids : []);
   }
   for (const { device, pasid, domain } of attached) {
     if (isScalable) {
       parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
   return devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
 }
 
-function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {
+function addDevice(
+  { system, vtd, page, write }: WorldParts,
+  { name, sid, present }: { readonly name: string; readonly sid: number; readonly present: boolean },
+  pasids: readonly number[],
+): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
   const isScalable = system.config.vtd.mode === 'scalable';
   const upper = isScalable && devfn >= 0x80;
@@ -287,7 +306,7 @@ function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: 
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {
@@ -329,6 +348,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
   return {
     entryCount: registry.list().length,
     mode: config.vtd.mode,
+    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,

@@ -31,6 +31,8 @@ export interface Device {
   readonly pasidDirectoryAddress: number;
   /** info->ats_enabled. */
   readonly ats: boolean;
+  /** Left out: it is there; false: its configuration space reads as all ones. */
+  readonly present?: boolean;
 }
 
 export interface VtdDriverPorts {
@@ -87,10 +89,20 @@ export class VtdDriver {
     return device;
   }
 
+  /** The device with a requester ID. */
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
   domain(name: string): Domain {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
+  }
+
+  /** A device with this requester ID is known, and there. */
+  isPresent(sid: number): boolean {
+    return [...this.#devices.values()].some((device) => device.sid === sid && device.present !== false);
   }
 
   hasPasidTable(device: string, pasid: number): boolean {
