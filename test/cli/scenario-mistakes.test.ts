@@ -270,6 +270,37 @@ describe('a scenario with a mistake', () => {
       ],
     ],
     [
+      'ATS that a device does not have',
+      changed('dma: { pasid: 1,', 'dma: { ats: true, pasid: 1,'),
+      ['FILE:13:39: error: "nic" has no ATS', '  hint: set platform.devices.nic.ats: true'],
+    ],
+    [
+      'a device that answers nothing anybody could mean',
+      changed('requesterId: "00:02.0"', 'requesterId: "00:02.0", ats: { answers: 0, entrys: 1 }'),
+      [
+        'FILE:6:61: error: "answers" must be at least 1, got 0',
+        'FILE:6:64: error: unknown key "entrys"',
+        '  hint: did you mean "entries"?',
+      ],
+    ],
+    [
+      'steps: device TLBs that are not there, and a range that is none',
+      steps(
+        '{ submit: [{ device-tlb: { device: nic } }, { pasid-device-tlb: { device: nix, pasid: 1 } }] }',
+        '{ submit: [{ device-tlb: { device: nic, address: 0x3000, addressMask: 1 } }] }',
+      ),
+      [
+        'FILE:12:66: error: "nic" has no device TLB',
+        '  hint: set platform.devices.nic.ats: true',
+        'FILE:12:105: error: unknown device "nix"',
+        '  hint: did you mean "nic"?',
+        'FILE:12:162: error: "nic" has no device TLB',
+        '  hint: set platform.devices.nic.ats: true',
+        'FILE:12:176: error: a range of 2 pages is aligned to its size',
+        '  hint: the range begins at 0x2000',
+      ],
+    ],
+    [
       'steps: a place that is not there',
       steps(
         'flush: "nic.root.q5"',
