@@ -85,6 +85,10 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
       return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
+    case 'batch-submitted':
+      return `submit ${slotsText(event.slots)}`;
+    case 'error-ignored':
+      return `go on after ${errorNames.get(event.error) ?? event.error}, with ${slotsText(event.slots)} not done`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -218,6 +222,16 @@ const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], st
   open: ', more to come',
   unknown: ', which is not its: ICE',
 };
+
+/** Values of errno that qi_submit_sync returns. */
+const errorNames: ReadonlyMap<number, string> = new Map([
+  [-22, '-EINVAL'],
+  [-110, '-ETIMEDOUT'],
+]);
+
+function slotsText(slots: readonly number[]): string {
+  return slots.length === 1 ? `descriptor ${slots[0]}` : `descriptors ${slots.join(', ')}`;
+}
 
 function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
   if (index < 0) {

@@ -64,6 +64,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'queue-error':
     case 'device-tlb-timeout':
     case 'descriptor-lost':
+    case 'error-ignored':
       return true;
     case 'store':
     case 'store-buffered':

@@ -112,6 +112,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
@@ -284,7 +285,8 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    addDevice(parts, { name, sid, pasids: isScalable ? pasids : [], ats: sketch.ats !== undefined });
+    const present = sketch.endpoints?.[sid] !== 'gone' && sketch.ats?.present !== false;
+    addDevice(parts, { name, sid, present, ats: sketch.ats !== undefined }, isScalable ? pasids : []);
     if (sketch.ats !== undefined) {
       system.addEndpoint(name, sid, { ...wellBehaved, ...sketch.ats });
     }
@@ -304,7 +306,8 @@ const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: t
 
 function addDevice(
   { system, vtd, page, write }: WorldParts,
-  { name, sid, pasids, ats }: { name: string; sid: number; pasids: readonly number[]; ats: boolean },
+  { name, sid, present, ats }: { name: string; sid: number; present: boolean; ats: boolean },
+  pasids: readonly number[],
 ): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
   const isScalable = system.config.vtd.mode === 'scalable';
@@ -313,7 +316,7 @@ function addDevice(
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {

@@ -4,6 +4,7 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -16,6 +17,8 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
+  /** Fields of the PASID entry that are other than what the driver sets. */
+  readonly entry?: PasidEntryValues;
 }
 
 export interface Device {
@@ -28,6 +31,8 @@ export interface Device {
   readonly pasidDirectoryAddress: number;
   /** info->ats_enabled. */
   readonly ats: boolean;
+  /** Left out: it is there; false: its configuration space reads as all ones. */
+  readonly present?: boolean;
 }
 
 export interface VtdDriverPorts {
@@ -93,6 +98,11 @@ export class VtdDriver {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
+  }
+
+  /** A device with this requester ID is known, and there. */
+  isPresent(sid: number): boolean {
+    return [...this.#devices.values()].some((device) => device.sid === sid && device.present !== false);
   }
 
   hasPasidTable(device: string, pasid: number): boolean {
