@@ -54,7 +54,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'translation-request':
-      return `ask for a translation${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
@@ -250,7 +250,7 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
   if (event.cache === 'device-tlb') {
-    return `${deviceText(event.sid)}${'iova' in event ? `, page ${hex(event.iova - (event.iova % 4096))}` : ''}`;
+    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${deviceText(event.sid)}`;
   }
   const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
   const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;

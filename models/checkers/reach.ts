@@ -85,6 +85,24 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'device-tlb-hit',
+    reachedWhen: 'a device finds a translation in its device TLB',
+    attach({ trace, mark }) {
+      trace.observe('cache-hit', (event) => {
+        if (event.cache === 'device-tlb') {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'translation-discarded',
+    reachedWhen: 'a device throws away the answer to a translation request that an invalidation has overtaken',
+    attach({ trace, mark }) {
+      trace.observe('translation-discarded', mark);
+    },
+  },
+  {
     name: 'invalidation-answered',
     reachedWhen: 'a function has answered a request to invalidate its device TLB',
     attach({ trace, mark }) {

@@ -152,7 +152,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
   [
     { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
-    'ask for a translation PASID 1: read of 0x1000',
+    'translation request PASID 1: read of 0x1000',
   ],
   [completion, 'answer: read of 0x5000 (page1)'],
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
@@ -170,11 +170,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
   [
     { kind: 'cache-filled', cache: 'device-tlb', ...tags, iova: 0x1010, pointer: -1, provenance: [] },
-    'fill device TLB: 0a:11.5, page 0x1000',
+    'fill device TLB: page 0x1000',
   ],
   [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
-    'drop from device TLB: 0a:11.5',
+    'drop from device TLB: a page of 0a:11.5',
   ],
   [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
   [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
