@@ -4,6 +4,7 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -16,6 +17,8 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
+  /** Fields of the PASID entry that are other than what the driver sets. */
+  readonly entry?: PasidEntryValues;
 }
 
 export interface Device {
