@@ -366,7 +366,7 @@ describe('a scenario with a mistake', () => {
         'memory: sc\n  linux: { queuedInvalidation: odd-slot }',
       ),
       [
-        'FILE:5:32: error: "odd-slot" is not a value of "queuedInvalidation"; expected one of "good-path", "odd-slots", "retry-for-ever", "presence-check", "whole-batch"',
+        'FILE:5:32: error: "odd-slot" is not a value of "queuedInvalidation"; expected one of "good-path", "odd-slots", "retry-for-ever", "presence-check", "whole-batch", "own-functions"',
         '  hint: did you mean "odd-slots"?',
         'FILE:6:53: error: 6 is not a value of "queueSlots"; expected one of 4, 8, 16, 32, 64, 128',
       ],
