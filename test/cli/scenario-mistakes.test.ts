@@ -375,6 +375,34 @@ describe('a scenario with a mistake', () => {
       ],
     ],
     [
+      'steps: a batch that the ring never has room for',
+      steps('{ submit: [{ iotlb: { did: 5 } }, { iotlb: { did: 6 } }, { iotlb: { did: 7 } }] }').replace(
+        'fetchOrder: any',
+        'fetchOrder: any, queueSlots: 4',
+      ),
+      [
+        'FILE:12:33: error: 3 descriptors and a wait never have room in a ring of 4 slots, one of which stays free',
+        '  hint: submit fewer at once, or set platform.iommu.queueSlots',
+      ],
+    ],
+    [
+      'steps: a result that nobody gives',
+      steps('{ submit: [{ iotlb: { did: 5 } }], as: result }', '{ if: { value: resutl, equals: 0 }, do: [] }'),
+      ['FILE:12:95: error: no load here gives "resutl"', '  hint: did you mean "result"?'],
+    ],
+    [
+      'a ring that is not a power of two, and a kernel that nobody has',
+      changed('fetchOrder: any', 'fetchOrder: any, queueSlots: 6').replace(
+        'memory: sc',
+        'memory: sc\n  linux: { queuedInvalidation: odd-slot }',
+      ),
+      [
+        'FILE:5:32: error: "odd-slot" is not a value of "queuedInvalidation"; expected one of "good-path", "odd-slots", "retry-for-ever", "presence-check", "whole-batch", "own-functions"',
+        '  hint: did you mean "odd-slots"?',
+        'FILE:6:53: error: 6 is not a value of "queueSlots"; expected one of 4, 8, 16, 32, 64, 128',
+      ],
+    ],
+    [
       'more sources of requests than invalidations can tell apart',
       changed(
         '  traffic: {',
