@@ -171,8 +171,9 @@ function invalidationText(event: Of<'invalidation-done'>): string {
 }
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
-  const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
-  const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
+  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${deviceText(event.sid)}, ` : '';
+  const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
+  const pasid = hasPasid && event.pasid >= 0 ? `, PASID ${event.pasid}` : '';
   return `${device}DID ${event.did}${pasid}`;
 }
 

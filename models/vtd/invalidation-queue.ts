@@ -244,10 +244,19 @@ export class InvalidationQueue {
         mode: this.#config.mode,
         dropsAll: this.#config.invalidationScope === 'coarser' && context.choose('invalidation scope', 2) === 1,
       });
-      // A request may have found a row that a request waited for had filled just before: it is on its way to memory and
-      // has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by nothing that would wait.
+      // A request may have found a row that a request waited for had filled just before: it is on its way to memory, or
+      // walks below that row, and has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by
+      // nothing that would wait.
       const drains = this.#drains(row);
-      this.#waitFor(row, stage.draining, (phase) => drains && phase === walkPhase.access);
+      if (drains) {
+        this.#keepFromCaching(row);
+      }
+      this.#waitFor(
+        row,
+        stage.draining,
+        (phase, walk) =>
+          drains && (phase === walkPhase.access || (phase === walkPhase.pageWalk && walk.belowCached.get() === 1)),
+      );
     }
     if (this.#inFlight.get(row, column.stage) === stage.draining && this.#inFlight.get(row, column.waitsFor) === 0) {
       this.#inFlight.remove(row);
@@ -260,7 +269,7 @@ export class InvalidationQueue {
   }
 
   /** Only requests that the invalidation is about are waited for: "only that domain, only that range" (VT-d 6.5.4). */
-  #waitFor(row: number, next: number, concerns: (phase: WalkPhase) => boolean): void {
+  #waitFor(row: number, next: number, concerns: (phase: WalkPhase, walk: WalkState) => boolean): void {
     const scope = invalidationScope(this.#arena.words, this.#wordsBase(row));
     const inRange = this.#config.pageInvalidationDrains === 'range' ? scope.inRange : undefined;
     const mayBeInRange = (walk: WalkState): boolean =>
@@ -272,10 +281,25 @@ export class InvalidationQueue {
         (scope.did === undefined || walk.mayHaveDid(scope.did)) &&
         (scope.pasid === undefined || walk.mayHavePasid(scope.pasid)) &&
         mayBeInRange(walk);
-      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase) ? 1 << walk.walker : 0;
+      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase, walk) ? 1 << walk.walker : 0;
     }
     this.#inFlight.set(row, column.stage, next);
     this.#inFlight.set(row, column.waitsFor, waitsFor);
+  }
+
+  /** A walk under way may hold intermediate entries that are gone from the caches now; it must not bring them back. */
+  #keepFromCaching(row: number): void {
+    const { firstStagePagingEntries, secondStagePagingEntries } = this.#config;
+    if (firstStagePagingEntries + secondStagePagingEntries === 0) {
+      return;
+    }
+    const { did, pasid } = invalidationScope(this.#arena.words, this.#wordsBase(row));
+    for (const walk of this.#ports.walks) {
+      const isMeant = (did === undefined || walk.mayHaveDid(did)) && (pasid === undefined || walk.mayHavePasid(pasid));
+      if (walk.phase === walkPhase.pageWalk && isMeant) {
+        walk.mustNotCache.set(1);
+      }
+    }
   }
 
   #completeWait(row: number): void {

@@ -35,7 +35,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   quantum: fc.integer({ min: 0, max: 3 }),
   present: fc.boolean(),
   reason: fc.integer({ min: 0, max: 0xff }),
-  cache: fc.constantFrom('context-cache', 'pasid-cache', 'iotlb'),
+  cache: fc.constantFrom('context-cache', 'pasid-cache', 'iotlb', 'first-stage-paging', 'second-stage-paging'),
   sid: fc.integer({ min: 0, max: 0xffff }),
   sidMask: fc.integer({ min: 0, max: 0xffff }),
   pasid: id,

@@ -29,9 +29,15 @@ export const pasidReplace = defineFlow({
       values: ['struct-copy', 'teardown-setup', 'low-high', 'high-low', 'qwords', 'whole-low'],
     },
     sync: { type: 'boolean', summary: 'A PASID-cache invalidation between the two 128-bit stores.', default: false },
+    flush: {
+      type: 'choice',
+      summary: 'The row of VT-d 6.5.3.3 that is kept: as-needed is present-cleared for teardown-setup.',
+      values: ['as-needed', 'present-cleared', 'any-other-field'],
+      default: 'as-needed',
+    },
     hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
   },
-  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, hitless }): Flow {
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, hitless }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
     const target = pasidEntryFor(newDomain);
@@ -41,7 +47,9 @@ export const pasidReplace = defineFlow({
       ([low, high]) => ((high as bigint) << 64n) | (low as bigint),
     );
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
-    const old = { address, pasid, domain: oldDomain, flush: 'full' } as const;
+    const isTeardown = flush === 'as-needed' ? order === 'teardown-setup' : flush === 'present-cleared';
+    const row = isTeardown ? 'teardown' : 'change';
+    const old = { address, pasid, domain: oldDomain, row, flush: 'full' } as const;
 
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
@@ -59,7 +67,7 @@ export const pasidReplace = defineFlow({
         yield cpu.store64(address, q0 & ~1n);
         yield cpu.barrier('dma_wmb');
         yield vtd.unlock(cpu);
-        yield flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
+        yield flushPasidEntry(vtd, cpu, old);
         yield vtd.lock(cpu);
         yield writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
         yield vtd.unlock(cpu);
@@ -80,7 +88,7 @@ export const pasidReplace = defineFlow({
       }
     }
     yield vtd.unlock(cpu);
-    yield flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
+    yield flushPasidEntry(vtd, cpu, old);
     yield vtd.endUpdate(address, target);
   },
 });
