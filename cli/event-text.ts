@@ -39,6 +39,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return entryUsedText(event, book);
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'cached-fault':
+      return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':
       return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'cache-dropped':

@@ -73,6 +73,15 @@ export type TraceEvent =
       readonly iova: number;
     }
   | {
+      readonly kind: 'cached-fault';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly reason: number;
+      readonly provenance: readonly number[];
+    }
+  | {
       readonly kind: 'cache-filled';
       readonly cache: CacheName;
       readonly sid: number;
@@ -173,6 +182,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
   'page-table-read': ['stage', 'level', 'address', 'words'],
