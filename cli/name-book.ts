@@ -104,6 +104,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'entry-used':
       return event.entry >= 0 ? [event.entry] : [];
     case 'cache-filled':
+    case 'cached-fault':
     case 'fault':
     case 'dma':
       // 0 stands for a table the translation did not go through.
@@ -115,14 +116,27 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'line-flushed':
     case 'line-evicted':
     case 'register-written':
+    case 'register-read':
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
     case 'request':
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+    case 'translated-request':
+    case 'ats-invalidation-received':
+    case 'ats-disabled':
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'device-tlb-request':
+    case 'device-tlb-completion':
+    case 'device-tlb-timeout':
+    case 'descriptor-lost':
+    case 'interrupt-entries-invalidated':
+    case 'page-group-response':
     case 'flow-note':
     case 'violation':
       return [];

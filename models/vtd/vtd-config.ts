@@ -21,10 +21,14 @@ interface VtdTiming {
   readonly request: Window;
   /** From the end of a translation to the access of memory. */
   readonly access: Window;
+  /** One message between a device and the unit, for ATS. */
+  readonly link: Window;
   /** Fetch of one descriptor. */
   readonly descriptorFetch: Window;
   /** Execution of one invalidation or wait. */
   readonly invalidation: Window;
+  /** How long an endpoint has to answer an invalidation request: the completion timer of an ITag (VT-d 4.3). */
+  readonly deviceTlbTimeout: Window;
 }
 
 export type FetchOrder = 'ascending' | 'descending' | 'any';
@@ -55,6 +59,14 @@ export interface VtdConfig {
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
   readonly iotlbLookupComparesDid: boolean;
+  /** Descriptors the ring has room for, less one: a power of two. */
+  readonly queueSlots: number;
+  /** Invalidation requests that can be on their way to endpoints at once (VT-d 4.3). */
+  readonly itags: number;
+  /** Whether a plain device-TLB invalidation is ordered after PASID-based IOTLB ones. 6.5.2.12 does not list it. */
+  readonly deviceTlbWaitsForPiotlb: boolean;
+  /** Whether IQERCD says which function a time-out or a wrong completion is about; older hardware has 0 there. */
+  readonly recordsErrorSource: boolean;
   readonly capabilities: Capabilities;
   readonly timing: VtdTiming;
 }

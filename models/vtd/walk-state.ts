@@ -83,6 +83,11 @@ export class WalkState {
     this.moveTo(walkPhase.idle);
   }
 
+  /** The request is of no domain: translated requests are drained by their function, not here (VT-d 6.5.4). */
+  leaveDomains(): void {
+    this.didTag.set(-1);
+  }
+
   /** Whether the request may have to do with a tag: it does until it is known that it does not. */
   mayHavePasid(pasid: number): boolean {
     return this.pasidTag.get() === 0 || this.pasidTag.get() === pasid + 1;

@@ -3,6 +3,7 @@ import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
+import type { SystemTrace } from '../../trace-events.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -37,6 +38,7 @@ export interface VtdDriverPorts {
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
+  readonly trace: SystemTrace;
 }
 
 /** What the intel-iommu driver knows: devices, domains, and where their table entries are. */
@@ -82,6 +84,11 @@ export class VtdDriver {
     return device;
   }
 
+  /** The device with a requester ID. */
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
   domain(name: string): Domain {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
@@ -120,6 +127,16 @@ export class VtdDriver {
       yield cpu.flushLine(line);
     }
     yield cpu.barrier('mb');
+  }
+
+  /** What the kernel log would say: a warning, for pictures and logs. */
+  note(text: string): Note {
+    const notes = this.#ports.trace.channel('flow-note');
+    return new Note('kernel log', () => {
+      if (notes.active) {
+        notes.emit({ kind: 'flow-note', text });
+      }
+    });
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */
