@@ -23,6 +23,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `clflush ${memoryText(book, event.address, 0)}`;
     case 'line-evicted':
       return `write back ${memoryText(book, event.address, 0)} (eviction)`;
+    case 'write-buffer-flushed':
+      return `flush the write buffer: ${event.lines} ${event.lines === 1 ? 'line' : 'lines'}`;
     case 'register-written':
       return `write ${event.register} = ${wordsText(event.words)}`;
     case 'register-read':

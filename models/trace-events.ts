@@ -33,6 +33,7 @@ export type TraceEvent =
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
+  | { readonly kind: 'write-buffer-flushed'; readonly lines: number }
   | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
   | { readonly kind: 'register-read'; readonly register: string; readonly words: readonly number[] }
   | {
@@ -256,6 +257,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   barrier: ['name'],
   'line-flushed': ['address'],
   'line-evicted': ['address'],
+  'write-buffer-flushed': ['lines'],
   'register-written': ['register', 'words'],
   'register-read': ['register', 'words'],
   'entry-declared': ['structure', 'entry', 'version', 'words'],

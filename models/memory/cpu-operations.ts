@@ -21,6 +21,8 @@ export interface CpuPorts {
   /** Writes atomically and at once, as a locked instruction does; the core is drained. */
   readonly writeLocked: (address: number, words: readonly number[]) => void;
   readonly readRegister: (address: number, wordCount: number) => readonly number[];
+  /** The lowest word of a register, without a trace of the look at it. */
+  readonly pollRegister: (address: number) => number;
 }
 
 export type Width = 32 | 64 | 128;
@@ -226,6 +228,29 @@ export class LoadRegister extends CpuOperation<bigint> {
 
   execute(): bigint {
     return valueOfWords(this.cpu.ports.readRegister(this.#address, this.#widthBits / 32));
+  }
+}
+
+/** Reads a register until bits of it are clear; only the read that finds them so takes a step. */
+export class WaitForRegister extends CpuOperation<void> {
+  readonly #address: number;
+  readonly #mask: number;
+  readonly label: string;
+
+  constructor(cpu: CpuCore, wait: { address: number; mask: number; label: string }) {
+    super(cpu);
+    this.#address = wait.address;
+    this.#mask = wait.mask;
+    this.label = wait.label;
+  }
+
+  override ready(): boolean {
+    const { core, pollRegister } = this.cpu.ports;
+    return core.canReadRegister() && (pollRegister(this.#address) & this.#mask) === 0;
+  }
+
+  execute(): void {
+    this.cpu.ports.readRegister(this.#address, 1);
   }
 }
 

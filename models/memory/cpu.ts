@@ -15,6 +15,7 @@ import {
   Store,
   StoreBlock,
   StoreOneOf,
+  WaitForRegister,
   WaitForWord,
   type Width,
 } from './cpu-operations.ts';
@@ -100,6 +101,11 @@ export class Cpu {
   /** readl/readq of a device register: after earlier register writes of this CPU, not after its earlier stores. */
   readRegister(address: number, widthBits: 32 | 64): Operation<bigint> {
     return new LoadRegister(this.#core, address, widthBits);
+  }
+
+  /** Blocks until the bits of a 32-bit register are clear, as a loop of readl does. */
+  waitForRegister(address: number, mask: number, label: string): Operation<void> {
+    return new WaitForRegister(this.#core, { address, mask, label });
   }
 
   /** writel/writeq to a device register. */

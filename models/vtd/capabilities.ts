@@ -11,6 +11,7 @@ export type Capabilities = {
   /** Bit n: second-stage address width code n is supported; 1: 39 bits, 2: 48 bits, 3: 57 bits. */
   readonly SAGAW: number;
   readonly CM: number;
+  readonly RWBF: number;
   readonly FL5LP: number;
   readonly DT: number;
   readonly PT: number;
@@ -46,6 +47,7 @@ export const defaultCapabilities: Capabilities = Object.freeze({
   MGAW: 48,
   SAGAW: 0b1110,
   CM: 0,
+  RWBF: 0,
   FL5LP: 1,
   DT: 1,
   PT: 1,

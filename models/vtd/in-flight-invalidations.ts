@@ -41,6 +41,8 @@ export interface InFlightPorts {
   readonly walks: readonly WalkState[];
   readonly deviceTlbs: DeviceTlbPort;
   readonly itags: ItagPool;
+  /** Every invalidation of translation caches flushes the chipset's write buffer, if there is one (VT-d 6.8). */
+  readonly flushWriteBuffer: () => void;
   /** A wait with IF = 1 is complete. */
   readonly interrupt: () => void;
 }
@@ -202,6 +204,8 @@ export class InFlightInvalidations {
       return;
     }
     if (this.#rows.get(row, column.stage) === stage.fetched) {
+      // Before any walk is let go by: what begins from here reads what software has stored.
+      this.#ports.flushWriteBuffer();
       // An IOTLB invalidation drains what is translated or being walked for (VT-d 6.5.4); that it, or any other, waits
       // for table entries being fetched is UNVERIFIED.
       const { invalidationWaitsForFetch: waits } = this.#config;

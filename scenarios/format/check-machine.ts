@@ -16,6 +16,7 @@ export function checkMachine(world: World): readonly Problem[] {
     ...checkPlatform(world),
     ...checkRequesterIds(world),
     ...checkDomainNames(world),
+    ...checkDomainIds(world),
     ...checkMaps(world),
     ...checkStart(world),
     ...checkTaskNames(world),
@@ -54,6 +55,15 @@ function checkPlatform({ platform }: World): readonly Problem[] {
     const message = `a CPU step takes at least cpuStepNs, ${cpuStepNs}, but at most preemptMaxNs, ${preemptMaxNs}`;
     problems.push({ path: ['platform', 'cpuStepNs'], part: 'key', message, hint: 'make preemptMaxNs greater' });
   }
+  if (iommu.capabilities.RWBF === 1 && !iommu.coherentWalks) {
+    problems.push({
+      path: ['platform', 'iommu', 'capabilities', 'RWBF'],
+      part: 'key',
+      message:
+        'stores stay in a write buffer or in CPU caches, not in both: there is one view of memory behind the CPUs',
+      hint: 'set platform.iommu.coherentWalks: true',
+    });
+  }
   if (iommu.iotlbLookupComparesDid && iommu.iotlbFirst) {
     problems.push({
       path: ['platform', 'iommu', 'iotlbLookupComparesDid'],
@@ -79,6 +89,15 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
 function checkDomainNames({ domains }: World): readonly Problem[] {
   return Object.hasOwn(domains, notPresent)
     ? [{ path: ['domains', notPresent], part: 'key', message: `"${notPresent}" is no name of a domain` }]
+    : [];
+}
+
+/** With caching mode DID 0 stands for what is not present (VT-d 6.2.2.1, 6.2.3.1). */
+function checkDomainIds({ platform, domains }: World): readonly Problem[] {
+  return platform.iommu.capabilities.CM === 1
+    ? Object.entries(domains)
+        .filter(([, { did }]) => did === 0)
+        .map(([domain]) => wrong(['domains', domain, 'did'], 'with CM: 1 the DID 0 is reserved', 'give it another DID'))
     : [];
 }
 

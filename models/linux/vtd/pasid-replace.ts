@@ -2,7 +2,7 @@ import type { Flow } from '../../../sim/operation.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { flushPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
+import { flushPasidEntry, flushPresentPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 
 /*  CPU                               IOMMU fetcher
@@ -72,6 +72,7 @@ export const pasidReplace = defineFlow({
         yield vtd.lock(cpu);
         yield writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
         yield vtd.unlock(cpu);
+        yield flushPresentPasidEntry(vtd, cpu, { did: newDomain.did, pasid, flush: 'linux' });
         yield vtd.endUpdate(address, target);
         return;
       }
