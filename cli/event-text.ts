@@ -58,7 +58,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'translation-request':
-      return `ask for a translation${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
@@ -89,6 +89,10 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
       return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
+    case 'batch-submitted':
+      return `submit ${slotsText(event.slots)}`;
+    case 'error-ignored':
+      return `go on after ${errorNames.get(event.error) ?? event.error}, with ${slotsText(event.slots)} not done`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -223,6 +227,16 @@ const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], st
   unknown: ', which is not its: ICE',
 };
 
+/** Values of errno that qi_submit_sync returns. */
+const errorNames: ReadonlyMap<number, string> = new Map([
+  [-22, '-EINVAL'],
+  [-110, '-ETIMEDOUT'],
+]);
+
+function slotsText(slots: readonly number[]): string {
+  return slots.length === 1 ? `descriptor ${slots[0]}` : `descriptors ${slots.join(', ')}`;
+}
+
 function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
   if (index < 0) {
     return 'all';
@@ -240,7 +254,7 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
   if (event.cache === 'device-tlb') {
-    return `${deviceText(event.sid)}${'iova' in event ? `, page ${hex(event.iova - (event.iova % 4096))}` : ''}`;
+    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${deviceText(event.sid)}`;
   }
   const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${deviceText(event.sid)}, ` : '';
   const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);

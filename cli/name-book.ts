@@ -138,6 +138,8 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'descriptor-lost':
     case 'interrupt-entries-invalidated':
     case 'page-group-response':
+    case 'batch-submitted':
+    case 'error-ignored':
     case 'flow-note':
     case 'violation':
       return [];

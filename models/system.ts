@@ -29,6 +29,13 @@ import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
 const vtdRegisters = 0xfed9_0000;
 
+function registerOffsetOf(address: number): number {
+  if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
+    unmodelled(`a device register at 0x${address.toString(16)}`);
+  }
+  return address - vtdRegisters;
+}
+
 /** A named range of memory, for pictures and messages. */
 export interface Place {
   readonly name: string;
@@ -100,11 +107,21 @@ export class System {
       lockAddress: this.#place('iommu->lock', driverPage, 4),
       trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
-        ringAddress: queueAddress,
-        slotCount: config.vtd.queueSlots,
-        statusAddress: this.#place('desc_status', driverPage + 1024, 512),
-        lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
-        tailRegister: vtdRegisters + registerOffset.invalidationQueueTail,
+        places: {
+          ringAddress: queueAddress,
+          slotCount: config.vtd.queueSlots,
+          statusAddress: this.#place('desc_status', driverPage + 1024, 512),
+          lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
+          registers: {
+            status: vtdRegisters + registerOffset.faultStatus,
+            head: vtdRegisters + registerOffset.invalidationQueueHead,
+            tail: vtdRegisters + registerOffset.invalidationQueueTail,
+            error: vtdRegisters + registerOffset.invalidationQueueError,
+          },
+        },
+        generation: config.linux.queuedInvalidation,
+        trace: this.trace,
+        isPresent: (sid) => this.driver.isPresent(sid),
       }),
     });
   }
@@ -129,8 +146,8 @@ export class System {
       timing: this.config.cpu,
       trace: this.trace,
       writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
-      readRegister: (address, wordCount) => this.#readRegister(address, wordCount),
-      pollRegister: (address) => this.unit.pollRegister(address - vtdRegisters),
+      readRegister: (address, wordCount) => this.unit.readRegister(registerOffsetOf(address), wordCount),
+      peekRegister: (address, wordCount) => this.unit.peekRegister(registerOffsetOf(address), wordCount),
     });
     this.#cpus.set(number, cpu);
     return cpu;
@@ -280,17 +297,7 @@ export class System {
   }
 
   #writeRegister(address: number, words: readonly number[]): void {
-    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
-      unmodelled(`a register write to 0x${address.toString(16)}`);
-    }
-    this.unit.writeRegister(address - vtdRegisters, words);
-  }
-
-  #readRegister(address: number, wordCount: number): readonly number[] {
-    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
-      unmodelled(`a register read of 0x${address.toString(16)}`);
-    }
-    return this.unit.readRegister(address - vtdRegisters, wordCount);
+    this.unit.writeRegister(registerOffsetOf(address), words);
   }
 
   #place(name: string, address: number, byteCount: number): number {

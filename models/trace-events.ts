@@ -229,6 +229,10 @@ export type TraceEvent =
       readonly code: number;
       readonly group: number;
     }
+  /** Software has written descriptors to these slots, and takes what they ask for as not done yet. */
+  | { readonly kind: 'batch-submitted'; readonly slots: readonly number[] }
+  /** Software was told of an error (a negative errno) and goes on as if the descriptors of these slots were done. */
+  | { readonly kind: 'error-ignored'; readonly slots: readonly number[]; readonly error: number }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
@@ -290,6 +294,8 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'descriptor-lost': ['slot', 'words'],
   'interrupt-entries-invalidated': ['index', 'indexMask'],
   'page-group-response': ['sid', 'pasid', 'code', 'group'],
+  'batch-submitted': ['slots'],
+  'error-ignored': ['slots', 'error'],
   'flow-note': ['text'],
   violation: ['rule', 'message', 'source'],
 };

@@ -102,8 +102,8 @@ export const invalidationOrder: Checker = {
         const missing = stepsFor(facts, entry, { debts, presentPasids })[debts.get(entry, column.done)];
         if (missing !== undefined) {
           report(
-            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
-              `the old DID ${debts.get(entry, column.oldDid)}`,
+            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order` +
+              (isOfDeviceTlb(missing) ? '' : `, for the old DID ${debts.get(entry, column.oldDid)}`),
             'VT-d 6.5.3.3, 6.2.3.1',
             facts.nameOfEntry(entry),
           );
@@ -149,10 +149,13 @@ function stepsFor(
   // No device TLB keeps what was not present.
   const isNew = changes[debts.get(entry, column.change)] === 'present-set';
   const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry)) && !isNew;
-  return sequence.filter(({ kind }) => {
-    const isOfDeviceTlb = kind === 'device-tlb' || kind === 'pasid-device-tlb';
-    return (hasDeviceTlb || !isOfDeviceTlb) && !(kind === 'pasid-cache' && skipsPasidCache);
-  });
+  return sequence.filter(
+    (step) => (hasDeviceTlb || !isOfDeviceTlb(step)) && !(step.kind === 'pasid-cache' && skipsPasidCache),
+  );
+}
+
+function isOfDeviceTlb({ kind }: RequiredInvalidation): boolean {
+  return kind === 'device-tlb' || kind === 'pasid-device-tlb';
 }
 
 function hasPresentPasid(facts: CheckerFacts, context: number, presentPasids: Table): boolean {

@@ -1,5 +1,5 @@
 import type { FlowDefinition } from './flow-definition.ts';
-import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
@@ -16,6 +16,7 @@ export const flows: readonly FlowDefinition[] = [
   pasidTablePublish,
   contextSetup,
   contextClear,
+  contextReplace,
   rootSetup,
   rootClear,
 ];

@@ -1,6 +1,6 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
-import { checkContextEntry, contextEntry, contextTranslationType } from './entries/context-entry.ts';
+import { checkContextEntry, contextEntry } from './entries/context-entry.ts';
 import { checkRootEntry, rootEntry } from './entries/root-entry.ts';
 import { checkScalableContextEntry, scalableContextEntry } from './entries/scalable-context-entry.ts';
 import { checkScalableRootHalf, scalableRootHalf } from './entries/scalable-root-entry.ts';
@@ -188,17 +188,6 @@ export class ContextLookup {
       state.pgttTag.set(1);
     }
     state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
-  }
-
-  /** 0, or what translation requests and translated requests are refused with (VT-d 7.1.3 Table 30: 44h, Dh). */
-  deviceTlbFault(): number {
-    const { words, state } = this.#reader;
-    const { base } = state.context;
-    if (this.#isScalable) {
-      return getField(scalableContextEntry.fields.deviceTlbEnable, words, base) === 1 ? 0 : 0x44;
-    }
-    const type = getField(contextEntry.fields.translationType, words, base);
-    return type === contextTranslationType.withDeviceTlb ? 0 : 0xd;
   }
 
   #noteFaultProcessing(): void {

@@ -190,20 +190,20 @@ export class TranslationUnit {
     });
   }
 
-  /** The lowest word of a register, for a CPU that polls it; the read that ends the wait is seen, those before are not. */
-  pollRegister(offset: number): number {
-    return this.#registerValue(offset)[0] ?? 0;
-  }
-
   /** The words of a register, lowest first. */
   readRegister(offset: number, wordCount: number): readonly number[] {
-    const value = this.#registerValue(offset);
-    const words = Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
+    const words = this.peekRegister(offset, wordCount);
     const read = this.#ports.trace.channel('register-read');
     if (read.active) {
       read.emit({ kind: 'register-read', register: registerNames.get(offset) ?? '', words });
     }
     return words;
+  }
+
+  /** The same for guards of steps, which no one sees. */
+  peekRegister(offset: number, wordCount: number): readonly number[] {
+    const value = this.#registerValue(offset);
+    return Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
   }
 
   #registerValue(offset: number): readonly number[] {

@@ -1,12 +1,10 @@
 import { notPresent } from '../../models/linux/flow-definition.ts';
 import { maxWalkers } from '../../models/vtd/translation-unit.ts';
+import { checkDomains } from './check-domains.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import type { World } from './schema.ts';
 import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from './world-plan.ts';
 
-const pageBytes = 4096;
-/** Four levels of tables; the upper half of a first-stage range is not canonical. */
-const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
 /** The name of a process of the IOMMU: pictures tell columns by names. */
 const engineName = 'invalidation';
 
@@ -15,9 +13,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
-    ...checkDomainNames(world),
-    ...checkDomainIds(world),
-    ...checkMaps(world),
+    ...checkDomains(world),
     ...checkStart(world),
     ...checkTaskNames(world),
   ];
@@ -82,44 +78,6 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
     owners.set(requesterId, owner ?? device);
     const path = ['platform', 'devices', device, 'requesterId'];
     return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
-  });
-}
-
-/** A flow and `start.attach` take this name for an entry that leads to no domain. */
-function checkDomainNames({ domains }: World): readonly Problem[] {
-  return Object.hasOwn(domains, notPresent)
-    ? [{ path: ['domains', notPresent], part: 'key', message: `"${notPresent}" is no name of a domain` }]
-    : [];
-}
-
-/** With caching mode DID 0 stands for what is not present (VT-d 6.2.2.1, 6.2.3.1). */
-function checkDomainIds({ platform, domains }: World): readonly Problem[] {
-  return platform.iommu.capabilities.CM === 1
-    ? Object.entries(domains)
-        .filter(([, { did }]) => did === 0)
-        .map(([domain]) => wrong(['domains', domain, 'did'], 'with CM: 1 the DID 0 is reserved', 'give it another DID'))
-    : [];
-}
-
-function checkMaps({ domains }: World): readonly Problem[] {
-  return Object.entries(domains).flatMap(([domain, { stage, map }]) => {
-    const seen = new Map<number, string>();
-    return Object.keys(map).flatMap((text): readonly Problem[] => {
-      const at = { path: ['domains', domain, 'map', text], part: 'key' } as const;
-      // Exact also for numbers that a number cannot hold.
-      const iova = BigInt(text);
-      const bits = mappedBits[stage];
-      if (iova % BigInt(pageBytes) !== 0n) {
-        const hint = `the page begins at 0x${(iova - (iova % BigInt(pageBytes))).toString(16)}`;
-        return [{ ...at, message: `the IOVA ${text} is not the beginning of a 4 KB page`, hint }];
-      }
-      if (iova >= 1n << BigInt(bits)) {
-        return [{ ...at, message: `the IOVA ${text} is too great: tables of stage ${stage} map ${bits} bits` }];
-      }
-      const earlier = seen.get(Number(iova));
-      seen.set(Number(iova), text);
-      return earlier === undefined ? [] : [{ ...at, message: `${text} is the same IOVA as ${earlier}` }];
-    });
   });
 }
 

@@ -33,6 +33,8 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   result: fc.constantFrom('done', 'open', 'unknown'),
   index: fc.integer({ min: -1, max: 0xffff }),
   indexMask: fc.integer({ min: 0, max: 31 }),
+  slots: fc.array(fc.integer({ min: 0, max: 127 }), { minLength: 1, maxLength: 3 }),
+  error: fc.constantFrom(-22, -110),
   group: fc.integer({ min: 0, max: 511 }),
   structure,
   entry: id,

@@ -107,6 +107,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
@@ -279,7 +280,8 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    addDevice(parts, name, sid, isScalable ? pasids : []);
+    const present = sketch.endpoints?.[sid] !== 'gone';
+    addDevice(parts, { name, sid, present }, isScalable ? pasids : []);
   }
   for (const { device, pasid, domain } of attached) {
     if (isScalable) {
@@ -292,7 +294,11 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   return devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
 }
 
-function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {
+function addDevice(
+  { system, vtd, page, write }: WorldParts,
+  { name, sid, present }: { readonly name: string; readonly sid: number; readonly present: boolean },
+  pasids: readonly number[],
+): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
   const isScalable = system.config.vtd.mode === 'scalable';
   const upper = isScalable && devfn >= 0x80;
@@ -300,7 +306,7 @@ function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: 
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {

@@ -1,6 +1,7 @@
 import type { Flow } from '../../../sim/operation.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
 import { flushPasidEntry, flushPresentPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
@@ -36,9 +37,15 @@ export const pasidReplace = defineFlow({
       values: ['as-needed', 'present-cleared', 'any-other-field'],
       default: 'as-needed',
     },
+    deviceTlb: {
+      type: 'choice',
+      summary: 'When what a device with ATS has cached is flushed: after the new entry is in place, before, or both.',
+      values: ['after', 'before', 'before-and-after'],
+      default: 'after',
+    },
     hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
   },
-  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, row, hitless }): Flow {
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, row, deviceTlb, hitless }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
     const target = pasidEntryFor(newDomain);
@@ -50,8 +57,18 @@ export const pasidReplace = defineFlow({
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
     const isTeardown = row === 'as-needed' ? order === 'teardown-setup' : row === 'present-cleared';
     const flushed = isTeardown ? 'teardown' : 'change';
-    const old = { device, address, pasid, domain: oldDomain, row: flushed, flush } as const;
+    const old = {
+      device,
+      address,
+      pasid,
+      domain: oldDomain,
+      row: flushed,
+      flush: deviceTlb === 'before' ? 'no-device-tlb' : flush,
+    } as const;
 
+    if (deviceTlb !== 'after') {
+      yield flushDeviceTlb(vtd, cpu, { device, pasid });
+    }
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
     switch (order) {

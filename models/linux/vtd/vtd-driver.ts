@@ -5,6 +5,7 @@ import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
 import type { Capabilities } from '../../vtd/capabilities.ts';
+import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
 import { writeBufferFlush } from '../../vtd/translation-unit.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
@@ -18,6 +19,8 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
+  /** Fields of the PASID entry that are other than what the driver sets. */
+  readonly entry?: PasidEntryValues;
 }
 
 export interface Device {
@@ -30,6 +33,8 @@ export interface Device {
   readonly pasidDirectoryAddress: number;
   /** info->ats_enabled. */
   readonly ats: boolean;
+  /** Left out: it is there; false: its configuration space reads as all ones. */
+  readonly present?: boolean;
 }
 
 export interface VtdDriverPorts {
@@ -104,6 +109,11 @@ export class VtdDriver {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
+  }
+
+  /** A device with this requester ID is known, and there. */
+  isPresent(sid: number): boolean {
+    return [...this.#devices.values()].some((device) => device.sid === sid && device.present !== false);
   }
 
   hasPasidTable(device: string, pasid: number): boolean {

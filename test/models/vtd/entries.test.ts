@@ -137,6 +137,7 @@ describe('the default capabilities', () => {
         SAGAW: 0b1110,
         FL5LP: 1,
         CM: 0,
+        RWBF: 0,
         DT: 1,
         PDS: 1,
         PRS: 1,
