@@ -13,6 +13,7 @@ export type Capabilities = {
   /** Greatest address mask of an invalidation: 18 is 1 GB. */
   readonly MAMV: number;
   readonly CM: number;
+  readonly RWBF: number;
   readonly FL5LP: number;
   readonly DT: number;
   readonly PT: number;
@@ -49,6 +50,7 @@ export const defaultCapabilities: Capabilities = Object.freeze({
   SAGAW: 0b1110,
   MAMV: 18,
   CM: 0,
+  RWBF: 0,
   FL5LP: 1,
   DT: 1,
   PT: 1,

@@ -63,6 +63,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
+  [
+    { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },
+    'PASID cache keeps an entry that faults: 59h',
+  ],
   [{ kind: 'register-written', register: 'IQT', words: [0x40] }, 'write IQT = 0x40'],
   [
     { kind: 'entry-declared', ...pasidEntry, version: 2, words: attached },

@@ -255,6 +255,19 @@ describe('a scenario with a mistake', () => {
       ['FILE:13:3: error: "invalidation" is a part of the IOMMU; name it otherwise'],
     ],
     [
+      'DID 0 with caching mode',
+      changed('did: 5', 'did: 0').replace('model: vtd,', 'model: vtd, capabilities: { CM: 1 },'),
+      ['FILE:8:27: error: with CM: 1 the DID 0 is reserved', '  hint: give the domain another one'],
+    ],
+    [
+      'a write buffer behind caches that are not coherent',
+      changed('model: vtd,', 'model: vtd, coherentWalks: false, capabilities: { RWBF: 1 },'),
+      [
+        'FILE:5:62: error: stores stay in a write buffer or in CPU caches, not in both: there is one view of memory behind the CPUs',
+        '  hint: set platform.iommu.coherentWalks: true',
+      ],
+    ],
+    [
       'steps: a page range that is none',
       steps(
         '{ submit: [{ piotlb: { did: 5, pasid: 1, address: 0x3000, addressMask: 1 } }] }',

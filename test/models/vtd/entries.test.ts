@@ -138,6 +138,7 @@ describe('the default capabilities', () => {
         MAMV: 18,
         FL5LP: 1,
         CM: 0,
+        RWBF: 0,
         DT: 1,
         PDS: 1,
         PRS: 1,
