@@ -96,15 +96,13 @@ interface Argument {
 }
 
 function checkArgument({ spec, key, value, path }: Argument, world: World): readonly Problem[] {
+  const domains = Object.keys(world.domains);
   switch (spec.type) {
     case 'device':
       return reference('device', String(value), Object.keys(world.platform.devices), path);
     case 'domain':
-      if (spec.orNotPresent && value === notPresent) {
-        return [];
-      }
       return [
-        ...reference('domain', String(value), Object.keys(world.domains), path),
+        ...reference('domain', String(value), spec.orNotPresent ? [...domains, notPresent] : domains, path),
         ...checkLegacyStage(world, String(value), path),
       ];
     case 'boolean':
