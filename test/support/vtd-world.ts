@@ -359,6 +359,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
     entryCount: registry.list().length,
     mode: config.vtd.mode,
     hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
+    walksSeeStores: config.coherentWalks && config.vtd.capabilities.RWBF === 0,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,

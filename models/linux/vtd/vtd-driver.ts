@@ -4,7 +4,9 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { Capabilities } from '../../vtd/capabilities.ts';
 import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
+import { writeBufferFlush } from '../../vtd/translation-unit.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -40,6 +42,10 @@ export interface VtdDriverPorts {
   readonly queue: QueuedInvalidation;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
+  readonly capabilities: Pick<Capabilities, 'CM' | 'RWBF'>;
+  /** Addresses of GCMD and GSTS. */
+  readonly commandRegister: number;
+  readonly statusRegister: number;
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
@@ -60,6 +66,11 @@ export class VtdDriver {
     this.#ports = ports;
     this.registry = ports.registry;
     this.queue = ports.queue;
+  }
+
+  /** CAP.CM: hardware may cache what is not present. */
+  get cachingMode(): boolean {
+    return this.#ports.capabilities.CM === 1;
   }
 
   get isScalable(): boolean {
@@ -147,6 +158,16 @@ export class VtdDriver {
         notes.emit({ kind: 'flow-note', text });
       }
     });
+  }
+
+  /** iommu_flush_write_buffer: nothing without CAP.RWBF, else GCMD.WBF and a wait for GSTS.WBFS. */
+  *flushWriteBuffer(cpu: Cpu): Flow {
+    const { capabilities, commandRegister, statusRegister } = this.#ports;
+    if (capabilities.RWBF === 0) {
+      return;
+    }
+    yield cpu.writeRegister(commandRegister, 32, BigInt(writeBufferFlush));
+    yield cpu.waitForRegister(statusRegister, writeBufferFlush, 'the flush of the write buffer');
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */
