@@ -122,6 +122,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      prefetchLimit: 0,
       queueSlots: 128,
       itags: 2,
       deviceTlbWaitsForPiotlb: true,
