@@ -94,7 +94,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'batch-submitted':
       return `submit ${slotsText(event.slots)}`;
     case 'error-ignored':
-      return `go on after ${errorNames.get(event.error) ?? event.error}, with ${slotsText(event.slots)} not done`;
+      return `ignore ${errorNames.get(event.error) ?? event.error} of ${slotsText(event.slots)} and go on`;
     case 'flow-note':
       return event.text;
     case 'violation':

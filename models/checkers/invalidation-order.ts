@@ -76,7 +76,8 @@ export const invalidationOrder: Checker = {
         debts.set(entry, column.iotlbDid, didOf(structure, before));
         debts.set(entry, column.oldPgtt, pgttOf(structure, before));
       }
-      if (((before[0] as number) & 1) === 1) {
+      // A store to bits out of use leaves the configuration what it was, also in what was cached meanwhile.
+      if (((before[0] as number) & 1) === 1 && (version !== versionBefore || version === 0)) {
         debts.set(entry, column.change, changes.indexOf(changeOf(structure, before, words)));
         // What was invalidated before this store may be cached again from what it replaces.
         debts.set(entry, column.done, 0);

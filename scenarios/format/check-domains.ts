@@ -55,7 +55,7 @@ function checkMap(domain: string, { stage, map }: WorldDomain): readonly Problem
 
 function checkSharing(world: World, name: string, domain: WorldDomain): readonly Problem[] {
   const { sameTables } = domain;
-  if (sameTables === undefined) {
+  if (sameTables === undefined || (typeof sameTables !== 'string' && Object.keys(sameTables).length === 0)) {
     return [];
   }
   const path = ['domains', name, 'sameTables'];

@@ -27,6 +27,11 @@ const unflushed: WorldSketch = {
 };
 const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
 
+const overtaking: Direction = {
+  legs: [{ run: 'traffic', until: seen('translation-completion') }],
+  prefer: ['driver', ...queue, 'nic device TLB'],
+};
+
 /** A PASID-based IOTLB invalidation with granularity 0. */
 const refused = [6, 0, 0, 0, 0, 0, 0, 0];
 
@@ -68,6 +73,15 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'device-tlb-hit': {
+    reached: { world: { ats: {}, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+    // A device TLB without rows asks for each DMA.
+    missed: { world: { ats: { entries: 0 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'translation-discarded': {
+    reached: { world: { ats: {} }, schedule: overtaking },
+    missed: { world: { ats: { marksInFlight: false } }, schedule: overtaking },
   },
   'invalidation-answered': {
     reached: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },

@@ -135,6 +135,7 @@ describe('the default capabilities', () => {
         HAW: 46,
         MGAW: 48,
         SAGAW: 0b1110,
+        MAMV: 18,
         FL5LP: 1,
         CM: 0,
         RWBF: 0,
