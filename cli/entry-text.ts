@@ -59,6 +59,7 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
     layout: pasidEntry,
     shown: [
       { name: 'present' },
+      { name: 'faultProcessingDisable', hideZero: true },
       { name: 'domainId' },
       { name: 'pgtt', values: pasidTypes },
       { name: 'secondStagePointer', hideZero: true },

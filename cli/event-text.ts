@@ -49,6 +49,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `request of ${deviceText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'fault':
       return faultText(event);
+    case 'fault-overflow':
+      return `no fault record left for ${deviceText(event.sid)}, ${hexCode(event.reason)}: set FSTS.PFO`;
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'descriptor-fetched':

@@ -118,6 +118,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
+    case 'fault-overflow':
     case 'request':
     case 'descriptor-fetched':
     case 'invalidation-done':

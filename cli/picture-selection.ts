@@ -89,6 +89,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return isBroken && focus.entries.has(event.entry);
     case 'dma':
     case 'fault':
+    case 'fault-overflow':
       return isBroken || !focus.hasViolation;
     default:
       return false;

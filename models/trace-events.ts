@@ -110,9 +110,11 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
       readonly reason: number;
+      /** FPD did not keep it back; see `fault-overflow` for where that leaves it. */
       readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
+  | { readonly kind: 'fault-overflow'; readonly sid: number; readonly reason: number }
   | {
       readonly kind: 'dma';
       readonly sid: number;
@@ -178,6 +180,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'page-table-read': ['stage', 'level', 'address', 'words'],
   request: ['sid', 'pasid', 'iova', 'write'],
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
+  'fault-overflow': ['sid', 'reason'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],

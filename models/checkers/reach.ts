@@ -78,6 +78,35 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'fault-reported',
+    reachedWhen: 'a DMA faults, and FPD does not keep it from being reported',
+    attach({ trace, mark }) {
+      trace.observe('fault', ({ recorded }) => {
+        if (recorded) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'fault-not-reported',
+    reachedWhen: 'a DMA faults, and FPD keeps it from being reported',
+    attach({ trace, mark }) {
+      trace.observe('fault', ({ recorded }) => {
+        if (!recorded) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'fault-overflow',
+    reachedWhen: 'the report of a fault is lost, as no fault recording register is free',
+    attach({ trace, mark }) {
+      trace.observe('fault-overflow', mark);
+    },
+  },
+  {
     name: 'cache-hit',
     reachedWhen: 'a translation is found in a cache',
     attach({ trace, mark }) {

@@ -4,6 +4,7 @@ import type { Kernel } from '../../sim/kernel.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace } from '../trace-events.ts';
+import { FaultRecords } from './fault-records.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import { TranslationCache } from './translation-caches.ts';
@@ -35,12 +36,14 @@ export class TranslationUnit {
   readonly #ports: TranslationUnitPorts;
   readonly #config: VtdConfig;
   readonly #caches: TranslationCaches;
+  readonly #faultRecords: FaultRecords;
   readonly #walks: WalkState[] = [];
 
   constructor(config: VtdConfig, ports: TranslationUnitPorts) {
     const { arena, trace, memory } = ports;
     this.#ports = ports;
     this.#config = config;
+    this.#faultRecords = new FaultRecords(arena, trace, config.faultRecords);
     this.#caches = {
       contextCache: new TranslationCache(arena, trace, {
         name: 'context-cache',
@@ -77,7 +80,8 @@ export class TranslationUnit {
       this.queue.walkerMoved(walker, phase),
     );
     this.#walks.push(state);
-    return new Walker({ arena, memory, registry, trace, rootTable, config: this.#config, caches: this.#caches }, state);
+    const [config, caches, faultRecords] = [this.#config, this.#caches, this.#faultRecords];
+    return new Walker({ arena, memory, registry, trace, rootTable, config, caches, faultRecords }, state);
   }
 
   writeRegister(offset: number, words: readonly number[]): void {

@@ -48,6 +48,8 @@ export interface VtdConfig {
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
   readonly iotlbLookupComparesDid: boolean;
+  /** Fault recording registers; 0: as many as there are faults. */
+  readonly faultRecords: number;
   readonly capabilities: Capabilities;
   readonly timing: VtdTiming;
 }

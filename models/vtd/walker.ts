@@ -246,6 +246,9 @@ export class Walker {
       const provenance = this.#state.provenanceList();
       this.#faults.emit({ kind: 'fault', sid, pasid, iova, reason, recorded, provenance });
     }
+    if (recorded) {
+      this.#ports.faultRecords.record(sid, reason);
+    }
     this.#state.clear();
     return 0;
   }

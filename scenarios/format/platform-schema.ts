@@ -49,6 +49,12 @@ const iommu = z.strictObject({
     .boolean()
     .default(false)
     .describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
+  faultRecords: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe('Fault recording registers (CAP.NFR + 1), which nobody clears; 0: as many as there are faults.'),
   capabilities: capabilities.prefault({}),
   timing: timing.prefault({}),
 });

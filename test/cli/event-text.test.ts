@@ -130,6 +130,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'fault', sid: 0x10, pasid: 1, iova: 0, reason: 0xff, recorded: false, provenance: [] },
     'fault FFh: a reason without a name (not reported)',
   ],
+  [{ kind: 'fault-overflow', sid: 0x10, reason: 0x59 }, 'no fault record left for 00:02.0, 59h: set FSTS.PFO'],
   [{ kind: 'dma', ...tags, address: 0x5010, write: true, provenance: [] }, 'DMA to 0x5010 (page1+0x10)'],
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],

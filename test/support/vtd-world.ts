@@ -114,6 +114,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       invalidationWaitsForFetch: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
+      faultRecords: 0,
       timing,
       ...sketch.vtd,
       capabilities: Object.freeze({ ...defaultCapabilities, ...sketch.capabilities }),

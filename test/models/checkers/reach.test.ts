@@ -9,7 +9,8 @@ interface Case {
   readonly schedule: Direction;
 }
 
-const teardown = flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'present-bit-first' });
+const values = { pasid: 1, domain: 'a', order: 'present-bit-first' };
+const teardown = flowTask('vtd/pasid-teardown', values);
 const base: WorldSketch = {
   domains: { a: { stage: 'first', did: 5 } },
   attach: [{ pasid: 1, domain: 'a' }],
@@ -23,6 +24,7 @@ const driverFirst: Direction = { legs: [], prefer: ['driver', ...queue] };
 const unflushed: WorldSketch = {
   tasks: { driver: flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'clear-first', flush: 'none' }) },
 };
+const silent: WorldSketch = { tasks: { driver: flowTask('vtd/pasid-teardown', { ...values, faultIgnore: 'kept' }) } };
 const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
 
 const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
@@ -48,6 +50,13 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   },
   'dma-translated': { reached: { schedule: trafficFirst }, missed: { schedule: driverFirst } },
   'dma-faulted': { reached: { schedule: driverFirst }, missed: { schedule: trafficFirst } },
+  // The teardown leaves FPD=1 in one world and 0 in the other.
+  'fault-reported': { reached: { schedule: driverFirst }, missed: { world: silent, schedule: driverFirst } },
+  'fault-not-reported': { reached: { world: silent, schedule: driverFirst }, missed: { schedule: driverFirst } },
+  'fault-overflow': {
+    reached: { world: { vtd: { faultRecords: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: driverFirst },
+    missed: { world: { vtd: { faultRecords: 1 } }, schedule: driverFirst },
+  },
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
