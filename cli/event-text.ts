@@ -102,6 +102,11 @@ const descriptorNames: ReadonlyMap<number, string> = new Map([
   [descriptorType.wait, 'wait'],
   [descriptorType.piotlb, 'PASID-based IOTLB'],
   [descriptorType.pasidCache, 'PASID cache'],
+  [descriptorType.deviceTlb, 'device TLB'],
+  [descriptorType.pasidDeviceTlb, 'PASID-based device TLB'],
+  [descriptorType.interruptEntry, 'interrupt entry cache'],
+  [descriptorType.pageGroupResponse, 'page group response'],
+  [descriptorType.hpt, 'HPT cache'],
 ]);
 
 function storeText(event: Of<'store' | 'store-buffered'>, book: NameBook): string {

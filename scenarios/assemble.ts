@@ -72,9 +72,7 @@ class Assembly {
       memory: this.#system.memory,
       allocatePage: (name: string) => this.#system.allocatePage(name),
     };
-    const tables = Object.entries(platform.devices).map(([name, { requesterId }]) =>
-      this.#addDevice(name, requesterId),
-    );
+    const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
     for (const [name, { stage, did, map }] of Object.entries(domains)) {
       const mappings = Object.entries(map).map(([iova, target]) => ({
         iova: Number(iova),
@@ -124,7 +122,14 @@ class Assembly {
     return this.#world.platform.iommu.mode === 'scalable';
   }
 
-  #addDevice(name: string, requesterId: string): DeviceTables {
+  #device(name: string): World['platform']['devices'][string] {
+    const device = this.#world.platform.devices[name];
+    assert(device !== undefined, `device ${name} is known`);
+    return device;
+  }
+
+  #addDevice(name: string): DeviceTables {
+    const { requesterId, ats } = this.#device(name);
     const sid = parseRequesterId(requesterId);
     const { rootTable, driver } = this.#system;
     const bus = sid >>> 8;
@@ -138,6 +143,7 @@ class Assembly {
       rootEntryAddress: rootTable + bus * 16 + (upper ? 8 : 0),
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
+      ats: ats !== false,
     });
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
@@ -162,7 +168,12 @@ class Assembly {
       memory.initialise(device.rootEntryAddress, encodeRoot({ present: 1, contextTablePointer: contextTable }));
     }
     if (this.#isScalable && !isMissing('context')) {
-      const words = encodeScalableContextEntry({ present: 1, pasidEnable: 1, pasidDirectoryPointer: directory });
+      const words = encodeScalableContextEntry({
+        present: 1,
+        deviceTlbEnable: Number(device.ats),
+        pasidEnable: 1,
+        pasidDirectoryPointer: directory,
+      });
       memory.initialise(device.contextEntryAddress, words);
     }
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {

@@ -1,20 +1,41 @@
 import { unreachable } from '../../sim/assert.ts';
 import { type EntryLayout, encode, getField, reservedMask, zeroUnderMask } from '../entry-layout.ts';
 import { type Capabilities, defaultCapabilities } from './capabilities.ts';
+import type { DeviceTlbInvalidation } from './device-tlb-port.ts';
 import {
   contextDescriptor,
+  deviceTlbDescriptor,
   granularityCodes,
+  hptDescriptor,
+  interruptEntryDescriptor,
   iotlbDescriptor,
+  pageGroupResponseDescriptor,
   pasidCacheDescriptor,
+  pasidDeviceTlbDescriptor,
   piotlbDescriptor,
   waitDescriptor,
 } from './entries/invalidation-descriptors.ts';
 
+const pageBytes = 4096;
 /** Bytes of a descriptor in a queue of 256-bit ones (IQA.DW = 1); 128-bit descriptors have zeros behind them. */
 export const descriptorBytes = 32;
 
-/** Descriptor types that are modelled (VT-d 6.5.2): bits 11:9 and bits 3:0 of the descriptor, joined. */
-export const descriptorType = { context: 1, iotlb: 2, wait: 5, piotlb: 6, pasidCache: 7 } as const;
+/** Descriptor types (VT-d 6.5.2): bits 11:9 and bits 3:0 of the descriptor, joined. */
+export const descriptorType = {
+  context: 1,
+  iotlb: 2,
+  deviceTlb: 3,
+  interruptEntry: 4,
+  wait: 5,
+  piotlb: 6,
+  pasidCache: 7,
+  pasidDeviceTlb: 8,
+  pageGroupResponse: 9,
+  hpt: 0xa,
+} as const;
+
+/** Address mask of a device-TLB invalidation of every page: S = 1 and ADDR[63:12] all ones but the highest (VT-d 6.5.3.3). */
+export const everyPage = 52;
 
 type Granularity<Kind extends keyof typeof granularityCodes> = keyof (typeof granularityCodes)[Kind];
 
@@ -25,6 +46,20 @@ interface PageRange {
   readonly address: number;
   /** IH: only leaf entries changed. */
   readonly hint: boolean;
+}
+
+/** Where a device-TLB invalidation goes, and which pages it is about. */
+interface EndpointRange {
+  /** Requester ID of the function. */
+  readonly sid: number;
+  /** Requester ID of its physical function. */
+  readonly pfsid: number;
+  /** MIP: a hint of how many invalidations the function takes at once; 0 is 32. */
+  readonly maxInvalidationsPending: number;
+  /** In bytes, a multiple of the size. */
+  readonly address: number;
+  /** Low bits of the page number that are not compared: 0 is one 4 KB page, {@link everyPage} all of them. */
+  readonly addressMask: number;
 }
 
 /** One descriptor as software means it. What a granularity has no use for is encoded all the same. */
@@ -65,7 +100,37 @@ export type InvalidationDescriptor =
       readonly granularity: Granularity<'pasid-cache'>;
       readonly did: number;
       readonly pasid: number;
-    };
+    }
+  | ({ readonly kind: 'device-tlb' } & EndpointRange)
+  | ({
+      readonly kind: 'pasid-device-tlb';
+      readonly pasid: number;
+      /** GI: entries of every PASID. */
+      readonly globalPasid: boolean;
+    } & EndpointRange)
+  | {
+      readonly kind: 'interrupt-entry';
+      readonly granularity: Granularity<'interrupt-entry'>;
+      readonly index: number;
+      /** Low bits of the index that are not compared. */
+      readonly indexMask: number;
+    }
+  | {
+      readonly kind: 'page-group-response';
+      readonly sid: number;
+      /** Left out: a response without PASID. */
+      readonly pasid?: number;
+      /** 0 success, 1 invalid, 15 failure. */
+      readonly responseCode: number;
+      readonly groupIndex: number;
+    }
+  | ({ readonly kind: 'hpt'; readonly granularity: Granularity<'hpt'>; readonly did: number } & Omit<
+      PageRange,
+      'hint'
+    > & {
+        /** IH: 0 first level only, up to 3 all levels. */
+        readonly levels: number;
+      });
 
 /** The eight words of a descriptor. RangeError for an address that is not aligned and a value that does not fit. */
 export function encodeDescriptor(d: InvalidationDescriptor): Uint32Array {
@@ -113,6 +178,40 @@ export function encodeDescriptor(d: InvalidationDescriptor): Uint32Array {
         did: d.did,
         pasid: d.pasid,
       });
+    case 'device-tlb':
+      return encode(deviceTlbDescriptor, { typeLow: descriptorType.deviceTlb, ...endpointRangeOf(d) });
+    case 'pasid-device-tlb':
+      return encode(pasidDeviceTlbDescriptor, {
+        typeLow: descriptorType.pasidDeviceTlb,
+        pasid: d.pasid,
+        globalPasid: Number(d.globalPasid),
+        ...endpointRangeOf(d),
+      });
+    case 'interrupt-entry':
+      return encode(interruptEntryDescriptor, {
+        typeLow: descriptorType.interruptEntry,
+        granularity: granularityCodes['interrupt-entry'][d.granularity],
+        index: d.index,
+        indexMask: d.indexMask,
+      });
+    case 'page-group-response':
+      return encode(pageGroupResponseDescriptor, {
+        typeLow: descriptorType.pageGroupResponse,
+        hasPasid: Number(d.pasid !== undefined),
+        pasid: d.pasid ?? 0,
+        sid: d.sid,
+        responseCode: d.responseCode,
+        groupIndex: d.groupIndex,
+      });
+    case 'hpt':
+      return encode(hptDescriptor, {
+        typeLow: descriptorType.hpt,
+        granularity: granularityCodes.hpt[d.granularity],
+        did: d.did,
+        addressMask: d.addressMask,
+        hint: d.levels,
+        address: d.address,
+      });
     default:
       return unreachable(d);
   }
@@ -126,7 +225,25 @@ function pageRangeOf({ addressMask, address, hint }: PageRange): {
   return { addressMask, address, hint: Number(hint) };
 }
 
-/** Type of a descriptor, bits 11:9 above bits 3:0; one of {@link descriptorType} if it is modelled. */
+/** The size of a range stands in its address: with S = 1 the lowest bit that is 0 is the highest that is not compared. */
+function endpointRangeOf({ sid, pfsid, maxInvalidationsPending, address, addressMask }: EndpointRange): {
+  readonly [Name in 'sid' | 'pfsidLow' | 'pfsidHigh' | 'maxPending' | 'address' | 'size']: number;
+} {
+  const size = 2 ** addressMask * pageBytes;
+  if (!Number.isInteger(addressMask) || addressMask < 0 || addressMask > everyPage || address % size !== 0) {
+    throw new RangeError(`${address} is not the beginning of a range of 2^${addressMask} pages`);
+  }
+  return {
+    sid,
+    pfsidLow: pfsid & 0xf,
+    pfsidHigh: pfsid >>> 4,
+    maxPending: maxInvalidationsPending,
+    address: address + Math.max(size / 2 - pageBytes, 0),
+    size: Number(addressMask > 0),
+  };
+}
+
+/** Type of a descriptor, bits 11:9 above bits 3:0; one of {@link descriptorType} if it is valid. */
 export function decodeDescriptor(words: ArrayLike<number>, base: number): number {
   const { typeLow, typeHigh } = contextDescriptor.fields;
   return getField(typeHigh, words, base) * 16 + getField(typeLow, words, base);
@@ -147,6 +264,33 @@ export const waitFields = {
     getField(waitDescriptor.fields.statusAddressLow, words, base) * 4,
 } as const;
 
+/** A device-TLB invalidation of either type, as an endpoint is told of it. */
+export function deviceTlbRequest(
+  words: ArrayLike<number>,
+  base: number,
+): Pick<DeviceTlbInvalidation, 'sid' | 'pasid' | 'global' | 'firstPage' | 'pageCount'> {
+  const hasPasid = decodeDescriptor(words, base) === descriptorType.pasidDeviceTlb;
+  const { fields } = hasPasid ? pasidDeviceTlbDescriptor : deviceTlbDescriptor;
+  const page = getField(fields.address, words, base);
+  const maskedBits = getField(fields.size, words, base) === 1 ? lowestZeroBit(page) + 1 : 0;
+  const pageCount = 2 ** maskedBits;
+  return {
+    sid: getField(fields.sid, words, base),
+    pasid: hasPasid ? getField(pasidDeviceTlbDescriptor.fields.pasid, words, base) : -1,
+    global: hasPasid && getField(pasidDeviceTlbDescriptor.fields.globalPasid, words, base) === 1,
+    firstPage: maskedBits >= everyPage ? 0 : Math.floor(page / pageCount) * pageCount,
+    pageCount: maskedBits >= everyPage ? Number.POSITIVE_INFINITY : pageCount,
+  };
+}
+
+function lowestZeroBit(value: number): number {
+  let bit = 0;
+  for (let rest = value; rest % 2 === 1; rest = Math.floor(rest / 2)) {
+    bit += 1;
+  }
+  return bit;
+}
+
 interface DescriptorRule {
   readonly layout: EntryLayout<string, 'PDS'>;
   readonly granularities: readonly number[] | undefined;
@@ -161,6 +305,12 @@ const rules: ReadonlyMap<number, DescriptorRule> = new Map<number, DescriptorRul
     descriptorType.pasidCache,
     { layout: pasidCacheDescriptor, granularities: Object.values(granularityCodes['pasid-cache']) },
   ],
+  [descriptorType.deviceTlb, { layout: deviceTlbDescriptor, granularities: undefined }],
+  [descriptorType.pasidDeviceTlb, { layout: pasidDeviceTlbDescriptor, granularities: undefined }],
+  // Its one bit of granularity has no invalid value.
+  [descriptorType.interruptEntry, { layout: interruptEntryDescriptor, granularities: undefined }],
+  [descriptorType.pageGroupResponse, { layout: pageGroupResponseDescriptor, granularities: undefined }],
+  [descriptorType.hpt, { layout: hptDescriptor, granularities: Object.values(granularityCodes.hpt) }],
 ]);
 
 /** IQERCD.IQEI (VT-d 11.4.9.9). */
@@ -171,8 +321,7 @@ const lastType = { legacy: 5, scalable: 0xa } as const;
 /**
  * 0, or the IQEI code of a descriptor of eight words that the queue must refuse: 3 for a type the mode does not have
  * (legacy 1 to 5, scalable 1 to Ah), 4 for reserved bits, and 4 as well for an invalid granularity, for which the
- * specification has no code of its own. AM is not compared with CAP.MAMV. Types that exist but have no layout here (3, 4, 8, 9, Ah)
- * give 0: the queue must stop at them as unmodelled.
+ * specification has no code of its own. AM is not compared with CAP.MAMV.
  */
 export function descriptorError(
   words: ArrayLike<number>,

@@ -59,6 +59,29 @@ const iommu = z.strictObject({
   timing: timing.prefault({}),
 });
 
+/** What a device does that is not as PCIe wants it, or how large its device TLB is; true is all defaults. */
+const ats = z
+  .union([
+    z.boolean(),
+    z.strictObject({
+      entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
+      answers: z
+        .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
+        .default('always')
+        .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
+      marksInFlight: z
+        .boolean()
+        .default(true)
+        .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
+      waitsForDma: z
+        .boolean()
+        .default(true)
+        .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
+      present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
+    }),
+  ])
+  .default(false);
+
 export const platform = z.strictObject({
   memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
   memoryPages: z.int().min(32).max(4096).default(64).describe('RAM in 4 KB pages, from address 0.'),
@@ -83,6 +106,7 @@ export const platform = z.strictObject({
         .string()
         .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
         .describe('bus:device.function.'),
+      ats: ats.describe('Address Translation Services enabled: the function has a device TLB.'),
     }),
   ),
 });

@@ -25,6 +25,8 @@ export interface Device {
   readonly rootEntryAddress: number;
   readonly contextEntryAddress: number;
   readonly pasidDirectoryAddress: number;
+  /** info->ats_enabled. */
+  readonly ats: boolean;
 }
 
 export interface VtdDriverPorts {

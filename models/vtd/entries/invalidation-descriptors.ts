@@ -44,6 +44,55 @@ export const iotlbDescriptor = layout({
   },
 });
 
+/** Bits that a device-TLB invalidation shares with its PASID-based one. */
+const endpointFields = {
+  ...typeFields,
+  pfsidLow: { high: 15, low: 12, spec: 'PFSID' },
+  pfsidHigh: { high: 63, low: 52, spec: 'PFSID' },
+  address: { high: 127, low: 76, spec: 'ADDR', unitBytes: 4096 },
+} as const;
+
+/** Device-TLB invalidation: entries without PASID of one function. */
+export const deviceTlbDescriptor = layout({
+  name: 'device-TLB invalidation descriptor',
+  widthBits: 256,
+  section: 'VT-d 6.5.2.5',
+  fields: {
+    ...endpointFields,
+    maxPending: { high: 20, low: 16, spec: 'MIP' },
+    sid: { high: 47, low: 32, spec: 'SID' },
+    size: { high: 64, low: 64, spec: 'S' },
+  },
+});
+
+/** PASID-based device-TLB invalidation. */
+export const pasidDeviceTlbDescriptor = layout({
+  name: 'PASID-based device-TLB invalidation descriptor',
+  widthBits: 256,
+  section: 'VT-d 6.5.2.6',
+  fields: {
+    ...endpointFields,
+    maxPending: { high: 8, low: 4, spec: 'MIP' },
+    sid: { high: 31, low: 16, spec: 'SID' },
+    pasid,
+    globalPasid: { high: 64, low: 64, spec: 'GI' },
+    size: { high: 75, low: 75, spec: 'S' },
+  },
+});
+
+/** Interrupt entry cache invalidation. */
+export const interruptEntryDescriptor = layout({
+  name: 'interrupt entry cache invalidation descriptor',
+  widthBits: 256,
+  section: 'VT-d 6.5.2',
+  fields: {
+    ...typeFields,
+    granularity: { high: 4, low: 4, spec: 'G' },
+    indexMask: { high: 31, low: 27, spec: 'IM' },
+    index: { high: 47, low: 32, spec: 'IIDX' },
+  },
+});
+
 /** Invalidation wait. The status address has more bits than a field may have, so it comes in two. */
 export const waitDescriptor = layout({
   name: 'invalidation wait descriptor',
@@ -77,10 +126,42 @@ export const pasidCacheDescriptor = layout({
   fields: { ...typeFields, granularity, did, pasid },
 });
 
+/** Page group response: the answer to a page request. */
+export const pageGroupResponseDescriptor = layout({
+  name: 'page group response descriptor',
+  widthBits: 256,
+  section: 'VT-d 6.5.2',
+  fields: {
+    ...typeFields,
+    hasPasid: { high: 4, low: 4, spec: 'PASID_P' },
+    responseCode: { high: 15, low: 12, spec: 'Response Code' },
+    sid: { high: 31, low: 16, spec: 'RID' },
+    pasid,
+    groupIndex: { high: 75, low: 67, spec: 'PRG Index' },
+  },
+});
+
+/** Host permission table cache invalidation. */
+export const hptDescriptor = layout({
+  name: 'HPT cache invalidation descriptor',
+  widthBits: 256,
+  section: 'VT-d 6.5.2',
+  fields: {
+    ...typeFields,
+    granularity,
+    did: { high: 31, low: 16, spec: 'HPTDID' },
+    addressMask: { high: 69, low: 64, spec: 'AM' },
+    hint: { high: 71, low: 70, spec: 'IH' },
+    address: { high: 127, low: 76, spec: 'ADDR', unitBytes: 4096 },
+  },
+});
+
 /** Codes of the granularity field by name; a code that is missing is invalid. */
 export const granularityCodes = {
   context: { global: 1, domain: 2, device: 3 },
   iotlb: { global: 1, domain: 2, page: 3 },
   piotlb: { pasid: 2, page: 3 },
   'pasid-cache': { domain: 0, pasid: 1, global: 3 },
+  'interrupt-entry': { global: 0, index: 1 },
+  hpt: { global: 1, domain: 2, page: 3 },
 } as const;

@@ -6,14 +6,21 @@ import {
   descriptorBytes,
   descriptorError,
   descriptorType,
+  deviceTlbRequest,
   encodeDescriptor,
+  everyPage,
   type InvalidationDescriptor,
   waitFields,
 } from '../../../models/vtd/descriptors.ts';
 import {
   contextDescriptor,
+  deviceTlbDescriptor,
+  hptDescriptor,
+  interruptEntryDescriptor,
   iotlbDescriptor,
+  pageGroupResponseDescriptor,
   pasidCacheDescriptor,
+  pasidDeviceTlbDescriptor,
   piotlbDescriptor,
   waitDescriptor,
 } from '../../../models/vtd/entries/invalidation-descriptors.ts';
@@ -23,6 +30,9 @@ function qwords(words: ArrayLike<number>): readonly bigint[] {
 }
 
 const page = { addressMask: 0, address: 0, hint: false };
+const endpoint = { sid: 0x3a10, pfsid: 0x3a08, maxInvalidationsPending: 5 };
+// PFSID[3:0] in bits 15:12, PFSID[15:4] in bits 63:52.
+const pfsid = (0x8n << 12n) | (0x3a0n << 52n);
 const drain = { drainReads: true, drainWrites: true };
 
 // The quadwords are put together as the QI_* macros of drivers/iommu/intel/iommu.h do.
@@ -113,7 +123,70 @@ const encodings: readonly (readonly [string, InvalidationDescriptor, bigint, big
     0n,
   ],
   ['PASID cache, global', { kind: 'pasid-cache', granularity: 'global', did: 0, pasid: 0 }, 7n | (3n << 4n), 0n],
+  [
+    'device TLB, one page',
+    { kind: 'device-tlb', ...endpoint, address: 0x4000, addressMask: 0 },
+    3n | (5n << 16n) | (0x3a10n << 32n) | pfsid,
+    0x4000n,
+  ],
+  [
+    'device TLB, 8 KB',
+    { kind: 'device-tlb', ...endpoint, address: 0x4000, addressMask: 1 },
+    3n | (5n << 16n) | (0x3a10n << 32n) | pfsid,
+    0x4001n,
+  ],
+  [
+    'device TLB, 2 MB',
+    { kind: 'device-tlb', ...endpoint, address: 0x20_0000, addressMask: 9 },
+    3n | (5n << 16n) | (0x3a10n << 32n) | pfsid,
+    0x2f_f001n,
+  ],
+  [
+    'device TLB, every page',
+    { kind: 'device-tlb', ...endpoint, address: 0, addressMask: everyPage },
+    3n | (5n << 16n) | (0x3a10n << 32n) | pfsid,
+    0x7fff_ffff_ffff_f001n,
+  ],
+  [
+    'PASID-based device TLB, 16 KB',
+    { kind: 'pasid-device-tlb', ...endpoint, pasid: 0xf_ffff, globalPasid: false, address: 0x8000, addressMask: 2 },
+    8n | (5n << 4n) | (0x3a10n << 16n) | (0xf_ffffn << 32n) | pfsid,
+    0x9000n | (1n << 11n),
+  ],
+  [
+    'PASID-based device TLB, every PASID',
+    { kind: 'pasid-device-tlb', ...endpoint, pasid: 0, globalPasid: true, address: 0, addressMask: everyPage },
+    8n | (5n << 4n) | (0x3a10n << 16n) | pfsid,
+    0x7fff_ffff_ffff_f801n,
+  ],
+  ['interrupt entry cache, global', { kind: 'interrupt-entry', granularity: 'global', index: 0, indexMask: 0 }, 4n, 0n],
+  [
+    'interrupt entry cache, four indices',
+    { kind: 'interrupt-entry', granularity: 'index', index: 0xfff4, indexMask: 2 },
+    4n | (1n << 4n) | (2n << 27n) | (0xfff4n << 32n),
+    0n,
+  ],
+  [
+    'page group response',
+    { kind: 'page-group-response', sid: 0x10, pasid: 3, responseCode: 15, groupIndex: 0x1ff },
+    9n | (1n << 4n) | (15n << 12n) | (0x10n << 16n) | (3n << 32n),
+    0x1ffn << 3n,
+  ],
+  [
+    'page group response without PASID',
+    { kind: 'page-group-response', sid: 0x10, responseCode: 0, groupIndex: 1 },
+    9n | (0x10n << 16n),
+    1n << 3n,
+  ],
+  [
+    'HPT cache, 2 MB of a domain',
+    { kind: 'hpt', granularity: 'page', did: 7, addressMask: 9, address: 0x20_0000, levels: 3 },
+    0xan | (3n << 4n) | (7n << 16n),
+    0x20_0000n | (3n << 6n) | 9n,
+  ],
 ];
+
+const legacyKinds = ['context', 'iotlb', 'wait', 'device-tlb', 'interrupt-entry'];
 
 describe.each(encodings)('%s', (_name, descriptor, low, high) => {
   const words = encodeDescriptor(descriptor);
@@ -125,9 +198,7 @@ describe.each(encodings)('%s', (_name, descriptor, low, high) => {
 
   it('is accepted in the modes that have its type', () => {
     expect(descriptorError(words, 0, 'scalable')).toBe(0);
-    expect(descriptorError(words, 0, 'legacy')).toBe(
-      descriptor.kind === 'piotlb' || descriptor.kind === 'pasid-cache' ? 3 : 0,
-    );
+    expect(descriptorError(words, 0, 'legacy')).toBe(legacyKinds.includes(descriptor.kind) ? 0 : 3);
   });
 });
 
@@ -141,6 +212,9 @@ describe('encoding', () => {
     expect(() =>
       encodeDescriptor({ kind: 'piotlb', granularity: 'page', did: 5, pasid: 1, ...page, address: 0x1800 }),
     ).toThrow('address must be a multiple of 4096, got 6144');
+    expect(() => encodeDescriptor({ kind: 'device-tlb', ...endpoint, address: 0x5000, addressMask: 1 })).toThrow(
+      '20480 is not the beginning of a range of 2^1 pages',
+    );
   });
 });
 
@@ -171,6 +245,23 @@ describe('decoding', () => {
   });
 });
 
+describe('the request of a device-TLB invalidation', () => {
+  it.each([
+    [0, 0x4000, 4, 1],
+    [1, 0x4000, 4, 2],
+    [9, 0x20_0000, 0x200, 0x200],
+    [everyPage, 0, 0, Number.POSITIVE_INFINITY],
+  ])('with %i bits masked at 0x%x is of page %i and %i pages', (addressMask, address, firstPage, pageCount) => {
+    const range = { ...endpoint, address, addressMask };
+    const plain = encodeDescriptor({ kind: 'device-tlb', ...range });
+    expect(deviceTlbRequest([9, ...plain], 1)).toEqual({ sid: 0x3a10, pasid: -1, global: false, firstPage, pageCount });
+    const tagged = encodeDescriptor({ kind: 'pasid-device-tlb', ...range, pasid: 7, globalPasid: false });
+    expect(deviceTlbRequest(tagged, 0)).toEqual({ sid: 0x3a10, pasid: 7, global: false, firstPage, pageCount });
+    const global = encodeDescriptor({ kind: 'pasid-device-tlb', ...range, pasid: 0, globalPasid: true });
+    expect(deviceTlbRequest(global, 0).global).toBe(true);
+  });
+});
+
 describe('the layouts', () => {
   it.each([
     [contextDescriptor, 'Type 3:0, G 5:4, Type 11:9, DID 31:16, SID 47:32, FM 49:48'],
@@ -181,6 +272,17 @@ describe('the layouts', () => {
     ],
     [piotlbDescriptor, 'Type 3:0, G 5:4, Type 11:9, DID 31:16, PASID 51:32, AM 69:64, IH 70:70, ADDR 127:76'],
     [pasidCacheDescriptor, 'Type 3:0, G 5:4, Type 11:9, DID 31:16, PASID 51:32'],
+    [deviceTlbDescriptor, 'Type 3:0, Type 11:9, PFSID 15:12, MIP 20:16, SID 47:32, PFSID 63:52, S 64:64, ADDR 127:76'],
+    [
+      pasidDeviceTlbDescriptor,
+      'Type 3:0, MIP 8:4, Type 11:9, PFSID 15:12, SID 31:16, PASID 51:32, PFSID 63:52, GI 64:64, S 75:75, ADDR 127:76',
+    ],
+    [interruptEntryDescriptor, 'Type 3:0, G 4:4, Type 11:9, IM 31:27, IIDX 47:32'],
+    [
+      pageGroupResponseDescriptor,
+      'Type 3:0, PASID_P 4:4, Type 11:9, Response Code 15:12, RID 31:16, PASID 51:32, PRG Index 75:67',
+    ],
+    [hptDescriptor, 'Type 3:0, G 5:4, Type 11:9, HPTDID 31:16, AM 69:64, IH 71:70, ADDR 127:76'],
   ])('have their fields where the specification has them: $name', (layout, expected) => {
     expect(
       fieldsByPosition(layout)
@@ -205,11 +307,11 @@ describe('the check of a descriptor', () => {
     [0x26n, 0, 3],
     [0x17n, 0, 3],
     [0x25n, 0, 0],
-    // Types without a layout here: the queue has to stop at them as unmodelled.
     [0x3n, 0, 0],
     [0x4n, 0, 0],
     [0x8n, 0, 3],
-    [0xan, 0, 3],
+    [0x9n, 0, 3],
+    [0x1an, 0, 3],
   ])('of type bits %d gives %i in scalable and %i in legacy mode', (low, scalable, legacy) => {
     expect(errorOf([low, 0n, 0n, 0n], 'scalable')).toBe(scalable);
     expect(errorOf([low, 0n, 0n, 0n], 'legacy')).toBe(legacy);
@@ -226,6 +328,14 @@ describe('the check of a descriptor', () => {
     ['the upper half of a wait', [0x25n, 0n, 0n, 1n << 63n]],
     ['PASID-based IOTLB bit 52', [0x26n | (1n << 52n), 0n, 0n, 0n]],
     ['PASID-cache bit 12', [0x1017n, 0n, 0n, 0n]],
+    ['device-TLB bit 4', [0x13n, 0n, 0n, 0n]],
+    ['device-TLB bit 65', [0x3n, 2n, 0n, 0n]],
+    ['interrupt entry cache bit 5', [0x24n, 0n, 0n, 0n]],
+    ['interrupt entry cache bit 48', [0x4n | (1n << 48n), 0n, 0n, 0n]],
+    ['PASID-based device-TLB bit 65', [0x8n, 2n, 0n, 0n]],
+    ['page group response bit 5', [0x29n, 0n, 0n, 0n]],
+    ['page group response bit 76', [0x9n, 1n << 12n, 0n, 0n]],
+    ['HPT bit 32', [0x1an | (1n << 32n), 0n, 0n, 0n]],
   ])('gives 4 for %s', (_name, qwords) => {
     expect(errorOf(qwords)).toBe(4);
   });
@@ -235,6 +345,7 @@ describe('the check of a descriptor', () => {
     ['IOTLB', 2n, [4, 0, 0, 0]],
     ['PASID-based IOTLB', 6n, [4, 4, 0, 0]],
     ['PASID-cache', 7n, [0, 0, 4, 0]],
+    ['HPT', 0xan, [4, 0, 0, 0]],
   ])('gives 4 for a granularity that a %s invalidation does not have', (_name, type, expected) => {
     expect([0n, 1n, 2n, 3n].map((g) => errorOf([type | (g << 4n), 0n, 0n, 0n]))).toEqual(expected);
   });
