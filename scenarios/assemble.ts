@@ -173,6 +173,7 @@ class Assembly {
         deviceTlbEnable: Number(device.ats),
         pasidEnable: 1,
         pasidDirectoryPointer: directory,
+        ridPasid: this.#device(name).ridPasid,
       });
       memory.initialise(device.contextEntryAddress, words);
     }

@@ -127,14 +127,17 @@ function stepsFor(
     walksSecondStage: pgtt === pasidTableType.second || pgtt === pasidTableType.nested,
     isRidPasid: facts.pasidOfEntry(entry) === 0,
   });
-  // A context whose PASID entries are all not present has nothing in the PASID cache (with CM=0).
-  const skipsPasidCache =
+  // A context whose PASID entries are all not present affects no domain, and has nothing in the PASID cache (with CM=0).
+  const affectsNoDomain =
     facts.structureOfEntry(entry) === 'scalable-context-entry' &&
     !facts.cachingMode &&
     !hasPresentPasid(facts, entry, presentPasids);
   // No device here has ATS enabled, so no device TLB can hold anything.
   return sequence.filter(
-    ({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb' && !(kind === 'pasid-cache' && skipsPasidCache),
+    ({ kind }) =>
+      kind !== 'device-tlb' &&
+      kind !== 'pasid-device-tlb' &&
+      !(affectsNoDomain && (kind === 'pasid-cache' || kind === 'iotlb')),
   );
 }
 

@@ -36,6 +36,8 @@ export interface FlowDefinition {
   readonly summary: string;
   /** The mail, commit or document the sequence comes from. */
   readonly source: string;
+  /** The mode whose tables it writes; left out where its parameters say so, or both have them. */
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
   start(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): Flow;
 }
@@ -45,6 +47,7 @@ export function defineFlow<const P extends Record<string, ParameterSpec>>(defini
   readonly name: string;
   readonly summary: string;
   readonly source: string;
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: P;
   readonly start: (environment: FlowEnvironment, values: FlowArguments<P>) => Flow;
 }): FlowDefinition {

@@ -1,5 +1,6 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -14,6 +15,8 @@ export const flows: readonly FlowDefinition[] = [
   pasidTablePublish,
   contextSetup,
   contextClear,
+  scalableContextClear,
+  copiedContextReplace,
   rootSetup,
   rootClear,
 ];

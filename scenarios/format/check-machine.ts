@@ -14,6 +14,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
+    ...checkRidPasids(world),
     ...checkMaps(world),
     ...checkStart(world),
     ...checkTaskNames(world),
@@ -70,6 +71,17 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
     owners.set(requesterId, owner ?? device);
     const path = ['platform', 'devices', device, 'requesterId'];
     return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
+  });
+}
+
+/** Drivers here, and the checkers of device-TLB invalidations, take RID_PASID to be 0, as Linux does. */
+function checkRidPasids({ platform }: World): readonly Problem[] {
+  return Object.entries(platform.devices).flatMap(([device, { ridPasid, ats }]) => {
+    const path = ['platform', 'devices', device, 'ridPasid'];
+    if (ridPasid !== 0 && platform.iommu.mode === 'legacy') {
+      return [wrong(path, 'legacy mode has no RID_PASID', scalableHint)];
+    }
+    return ridPasid !== 0 && ats !== false ? [wrong(path, 'a device with ats has RID_PASID 0')] : [];
   });
 }
 

@@ -61,11 +61,11 @@ function checkTask(world: World, name: string, task: WorldTask): readonly Proble
 /** A flow that takes a PASID writes tables that legacy mode lacks; one that takes a domain without a PASID, only those it has. */
 function checkFlowMode(
   world: World,
-  { name, parameters }: FlowDefinition,
+  { name, mode, parameters }: FlowDefinition,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
   const types = Object.values(parameters).map(({ type }) => type);
-  const needs = types.includes('pasid') ? 'scalable' : types.includes('domain') ? 'legacy' : undefined;
+  const needs = mode ?? (types.includes('pasid') ? 'scalable' : types.includes('domain') ? 'legacy' : undefined);
   return needs === undefined || needs === world.platform.iommu.mode
     ? []
     : [wrong(path, `${name} is for ${needs} mode`, `set platform.iommu.mode: ${needs}`)];

@@ -106,6 +106,12 @@ export const platform = z.strictObject({
         .string()
         .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
         .describe('bus:device.function.'),
+      ridPasid: z
+        .int()
+        .min(0)
+        .max(8191)
+        .default(0)
+        .describe('RID_PASID of its context entry: the PASID of requests without one; Linux has 0.'),
       ats: ats.describe('Address Translation Services enabled: the function has a device TLB.'),
     }),
   ),

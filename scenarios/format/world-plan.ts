@@ -44,7 +44,8 @@ function placesOfStep(step: InlineStep, path: readonly PropertyKey[]): readonly 
 }
 
 /** Every PASID of a device that needs tables: those that the scenario speaks of, in order of first mention. */
-export function pasidsOf({ start, tasks }: World, device: string): readonly number[] {
+export function pasidsOf({ platform, start, tasks }: World, device: string): readonly number[] {
+  const ridPasid = platform.devices[device]?.ridPasid ?? 0;
   const pasids = new Set<number>();
   for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
     if (attachment.device === device) {
@@ -53,7 +54,7 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   }
   for (const task of Object.values(tasks)) {
     if ('dma' in task && task.device === device) {
-      pasids.add(task.dma.pasid ?? 0);
+      pasids.add(task.dma.pasid ?? ridPasid);
     } else if ('flow' in task && task.with.device === device) {
       pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
     } else if ('steps' in task) {
