@@ -28,17 +28,17 @@ describe('a VT-d scenario with a mistake', () => {
         .replace('vtd/pasid-teardown, with: { device: nic, pasid: 1,', 'vtd/context-clear, with: { device: nic,')
         .replace('stage: first', 'stage: second')
         .replace('device: nic, pasid: 1, domain: a }]', 'device: nic, domain: a }]'),
-      ['FILE:6:54: error: legacy mode has no RID_PASID', '  hint: set platform.iommu.mode: scalable'],
+      ['FILE:6:55: error: legacy mode has no RID_PASID', '  hint: set platform.iommu.mode: scalable'],
     ],
     [
       'RID_PASID of a device with ATS',
       changed('"00:02.0" }', '"00:02.0", ridPasid: 1, ats: true }'),
-      ['FILE:6:54: error: a device with ats has RID_PASID 0'],
+      ['FILE:6:55: error: a device with ats has RID_PASID 0'],
     ],
     [
       'RID_PASID beyond the directory',
       changed('"00:02.0" }', '"00:02.0", ridPasid: 8192 }'),
-      ['FILE:6:54: error: "ridPasid" must be at most 8191, got 8192'],
+      ['FILE:6:55: error: "ridPasid" must be at most 8191, got 8192'],
     ],
     [
       'more fault recording registers than there can be',
