@@ -129,16 +129,33 @@ function descriptorOf(invalidation: InlineInvalidation, vtd: VtdDriver): Invalid
     return { kind: 'pasid-cache', granularity: 'pasid', ...invalidation['pasid-cache'] };
   }
   if ('piotlb' in invalidation) {
-    return { kind: 'piotlb', granularity: 'pasid', ...invalidation.piotlb, addressMask: 0, address: 0, hint: false };
+    const { did, pasid, ...range } = invalidation.piotlb;
+    return {
+      kind: 'piotlb',
+      granularity: range.address === undefined ? 'pasid' : 'page',
+      did,
+      pasid,
+      ...filled(range),
+    };
   }
   if ('iotlb' in invalidation) {
-    const { did } = invalidation.iotlb;
-    const range = { addressMask: 0, address: 0, hint: false };
-    return { kind: 'iotlb', granularity: 'domain', did, drainReads: true, drainWrites: true, ...range };
+    const { did, ...range } = invalidation.iotlb;
+    const granularity = range.address === undefined ? 'domain' : 'page';
+    return { kind: 'iotlb', granularity, did, drainReads: true, drainWrites: true, ...filled(range) };
   }
   if ('context' in invalidation) {
     const { sid } = vtd.device(invalidation.context.device);
     return { kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 };
   }
   return invalidation.raw.flatMap((qword) => [Number(BigInt(qword) & 0xffff_ffffn), Number(BigInt(qword) >> 32n)]);
+}
+
+interface Range {
+  readonly address: number;
+  readonly addressMask: number;
+  readonly hint: boolean;
+}
+
+function filled({ address = 0, addressMask = 0, hint = false }: { [K in keyof Range]?: Range[K] | undefined }): Range {
+  return { address, addressMask, hint };
 }

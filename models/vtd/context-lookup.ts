@@ -164,6 +164,7 @@ export class ContextLookup {
       state.pasidTag.set((request.pasid >= 0 ? request.pasid : ridPasid) + 1);
     } else {
       state.didTag.set(getField(contextEntry.fields.domainId, words, base) + 1);
+      state.pgttTag.set(1);
     }
     state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
   }

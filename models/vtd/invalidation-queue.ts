@@ -214,7 +214,7 @@ export class InvalidationQueue {
     for (let row = 0; row < this.#inFlight.length; row += 1) {
       if (this.#isMovable(row)) {
         if (rank === 0) {
-          this.#move(row);
+          this.#move(row, context);
           return;
         }
         rank -= 1;
@@ -223,7 +223,7 @@ export class InvalidationQueue {
   }
 
   /** Takes an invalidation as far as it can go in one step. */
-  #move(row: number): void {
+  #move(row: number, context: StepContext): void {
     const type = this.#inFlight.get(row, column.type);
     if (type === descriptorType.wait) {
       this.#completeWait(row);
@@ -242,6 +242,7 @@ export class InvalidationQueue {
         words: this.#arena.words,
         base: this.#wordsBase(row),
         mode: this.#config.mode,
+        dropsAll: this.#config.invalidationScope === 'coarser' && context.choose('invalidation scope', 2) === 1,
       });
       // A request may have found a row that a request waited for had filled just before: it is on its way to memory and
       // has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by nothing that would wait.
@@ -258,15 +259,19 @@ export class InvalidationQueue {
     return type === descriptorType.iotlb || type === descriptorType.piotlb;
   }
 
-  /** Only requests that the invalidation is about are waited for: "only that domain, only that PASID" (VT-d 6.5.4). */
+  /** Only requests that the invalidation is about are waited for: "only that domain, only that range" (VT-d 6.5.4). */
   #waitFor(row: number, next: number, concerns: (phase: WalkPhase) => boolean): void {
     const scope = invalidationScope(this.#arena.words, this.#wordsBase(row));
+    const inRange = this.#config.pageInvalidationDrains === 'range' ? scope.inRange : undefined;
+    const mayBeInRange = (walk: WalkState): boolean =>
+      inRange === undefined || inRange(walk.page) || (scope.isSecondStageRange && walk.mayUseFirstStage);
     let waitsFor = 0;
     for (const walk of this.#ports.walks) {
       const { phase } = walk;
       const isMeant =
         (scope.did === undefined || walk.mayHaveDid(scope.did)) &&
-        (scope.pasid === undefined || walk.mayHavePasid(scope.pasid));
+        (scope.pasid === undefined || walk.mayHavePasid(scope.pasid)) &&
+        mayBeInRange(walk);
       waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase) ? 1 << walk.walker : 0;
     }
     this.#inFlight.set(row, column.stage, next);

@@ -8,7 +8,7 @@ import {
   pasidCacheDescriptor,
   piotlbDescriptor,
 } from './entries/invalidation-descriptors.ts';
-import { pasidTableType } from './entries/pasid-entry.ts';
+import { usesFirstStage } from './entries/pasid-entry.ts';
 import type { TranslationCache } from './translation-caches.ts';
 
 /** The caches of one unit that requests are translated with. */
@@ -22,15 +22,21 @@ export interface DescriptorWords {
   readonly words: ArrayLike<number>;
   readonly base: number;
   readonly mode: 'legacy' | 'scalable';
+  /** Hardware may drop more than it is asked to (VT-d 6.5.2): here, all rows of the caches concerned. */
+  readonly dropsAll?: boolean;
 }
 
 /** Tags an invalidation is limited to; undefined where it is not. */
 export interface InvalidationScope {
   readonly did: number | undefined;
   readonly pasid: number | undefined;
+  /** Of a page-selective invalidation: whether a page number is in its range. */
+  readonly inRange: ((page: number) => boolean) | undefined;
+  /** The range is of second-stage addresses, which requests with a first stage cannot be compared with (Table 23). */
+  readonly isSecondStageRange: boolean;
 }
 
-const anything: InvalidationScope = { did: undefined, pasid: undefined };
+const anything: InvalidationScope = { did: undefined, pasid: undefined, inRange: undefined, isSecondStageRange: false };
 
 /** What a descriptor is limited to, as far as requests in flight can be told apart by it. */
 export function invalidationScope(words: ArrayLike<number>, base: number): InvalidationScope {
@@ -40,20 +46,31 @@ export function invalidationScope(words: ArrayLike<number>, base: number): Inval
       const code = getField(fields.granularity, words, base);
       const codes = granularityCodes['pasid-cache'];
       return {
+        ...anything,
         did: code === codes.global ? undefined : getField(fields.did, words, base),
         pasid: code === codes.pasid ? getField(fields.pasid, words, base) : undefined,
       };
     }
     case descriptorType.iotlb: {
       const { fields } = iotlbDescriptor;
-      const isGlobal = getField(fields.granularity, words, base) === granularityCodes.iotlb.global;
-      return { did: isGlobal ? undefined : getField(fields.did, words, base), pasid: undefined };
-    }
-    case descriptorType.piotlb:
+      const code = getField(fields.granularity, words, base);
       return {
-        did: getField(piotlbDescriptor.fields.did, words, base),
-        pasid: getField(piotlbDescriptor.fields.pasid, words, base),
+        did: code === granularityCodes.iotlb.global ? undefined : getField(fields.did, words, base),
+        pasid: undefined,
+        inRange: code === granularityCodes.iotlb.page ? pageRange(words, base) : undefined,
+        isSecondStageRange: true,
       };
+    }
+    case descriptorType.piotlb: {
+      const { fields } = piotlbDescriptor;
+      const isPage = getField(fields.granularity, words, base) === granularityCodes.piotlb.page;
+      return {
+        did: getField(fields.did, words, base),
+        pasid: getField(fields.pasid, words, base),
+        inRange: isPage ? pageRange(words, base) : undefined,
+        isSecondStageRange: false,
+      };
+    }
     default:
       return anything;
   }
@@ -73,7 +90,14 @@ export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace,
       channel.emit({ kind: 'invalidation-done', ...done });
     }
   };
-  switch (decodeDescriptor(descriptor.words, descriptor.base)) {
+  const type = decodeDescriptor(descriptor.words, descriptor.base);
+  if (descriptor.dropsAll === true) {
+    for (const cache of cachesOf(caches, type)) {
+      cache.invalidate(() => true);
+    }
+  }
+  // What was asked for is reported all the same: software may count on nothing more.
+  switch (type) {
     case descriptorType.context:
       applyContext(caches, descriptor, report);
       return;
@@ -86,6 +110,17 @@ export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace,
     case descriptorType.piotlb:
       applyPiotlb(caches, descriptor, report);
       return;
+  }
+}
+
+function cachesOf({ contextCache, pasidCache, iotlb }: TranslationCaches, type: number): readonly TranslationCache[] {
+  switch (type) {
+    case descriptorType.context:
+      return [contextCache];
+    case descriptorType.pasidCache:
+      return [pasidCache];
+    default:
+      return [iotlb];
   }
 }
 
@@ -145,7 +180,7 @@ function applyIotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWor
     iotlb.invalidate((row) => iotlb.did(row) === did);
     report({ invalidation: 'iotlb', granularity: 'domain', sid: -1, sidMask: 0, did, pasid: -1, iova });
   } else {
-    const inRange = pageRange(iova, getField(fields.addressMask, words, base));
+    const inRange = pageRange(words, base);
     // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
     iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
     report({ invalidation: 'iotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid: -1, iova });
@@ -162,20 +197,16 @@ function applyPiotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWo
     iotlb.invalidate(tagged);
     report({ invalidation: 'piotlb', granularity: 'pasid', sid: -1, sidMask: 0, did, pasid, iova });
   } else {
-    const inRange = pageRange(iova, getField(fields.addressMask, words, base));
+    const inRange = pageRange(words, base);
     // Page-selective leaves rows without a first stage alone (Table 24).
     iotlb.invalidate((row) => tagged(row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
     report({ invalidation: 'piotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid, iova });
   }
 }
-
-function usesFirstStage(pgtt: number): boolean {
-  return pgtt === pasidTableType.first || pgtt === pasidTableType.nested;
-}
-
-/** Pages of an aligned range of 2^addressMask pages. */
-function pageRange(address: number, addressMask: number): (page: number) => boolean {
-  const size = 2 ** addressMask;
-  const block = Math.floor(address / 4096 / size);
+/** Pages of the aligned range of 2^AM pages that a page-selective descriptor names; types 2 and 6 have it in one place. */
+function pageRange(words: ArrayLike<number>, base: number): (page: number) => boolean {
+  const { fields } = iotlbDescriptor;
+  const size = 2 ** getField(fields.addressMask, words, base);
+  const block = Math.floor(getAddress(fields.address, words, base) / 4096 / size);
   return (page) => Math.floor(page / size) === block;
 }

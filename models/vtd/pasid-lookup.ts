@@ -77,6 +77,7 @@ export class PasidLookup {
       state.faultsDisabled.set(1);
     }
     state.didTag.set(pasidCache.did(row) + 1);
+    state.pgttTag.set(pasidCache.pgtt(row) + 1);
     for (const slot of Object.values(provenanceSlot)) {
       state.setProvenance(slot, pasidCache.provenance(row, slot));
     }
@@ -141,6 +142,7 @@ export class PasidLookup {
     this.#reader.read('pasid-entry', address, quantum, { into: state.pasid, wordCount: 4 });
     if (quantum === 0) {
       state.didTag.set(getField(pasidEntry.fields.domainId, this.#reader.words, state.pasid.base) + 1);
+      state.pgttTag.set(getField(pasidEntry.fields.pgtt, this.#reader.words, state.pasid.base) + 1);
     }
     if (state.quantaLeft.get() !== 0) {
       return 0;

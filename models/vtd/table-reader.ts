@@ -63,6 +63,10 @@ export class TableReader {
     return this.ports.arena.words;
   }
 
+  get isScalable(): boolean {
+    return this.ports.config.mode === 'scalable';
+  }
+
   /** Reads `latch.length` words or less at once and puts them into the latch. */
   read(
     structure: Structure,

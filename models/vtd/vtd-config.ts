@@ -44,6 +44,10 @@ export interface VtdConfig {
   readonly iotlbEntries: number;
   /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
   readonly invalidationWaitsForFetch: boolean;
+  /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */
+  readonly pageInvalidationDrains: 'range' | 'all';
+  /** Whether an invalidation drops what it asks for, or possibly everything in its caches, as VT-d 6.5.2 allows. */
+  readonly invalidationScope: 'exact' | 'coarser';
   /** Whether a new IOTLB entry takes its DID from its own walk, or from the PASID cache as it is then (6.2.3.1). */
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */

@@ -1,5 +1,6 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell, WordArray } from '../../sim/containers.ts';
+import { usesFirstStage } from './entries/pasid-entry.ts';
 import { provenanceSlots } from './translation-caches.ts';
 
 /** How far a request has come: what an invalidation that waits for it looks at. */
@@ -27,6 +28,10 @@ export class WalkState {
   /** PASID and DID of the request plus 1, as far as they are known; 0: not yet. Invalidations wait by them. */
   readonly pasidTag: Cell;
   readonly didTag: Cell;
+  /** PGTT plus 1, 0: not known yet; 1 in legacy mode, which has none. */
+  readonly pgttTag: Cell;
+  /** Page number of the request's address, in two words. */
+  readonly #page: WordArray;
   readonly #provenance: WordArray;
   readonly #phase: Cell;
   readonly #listener: PhaseListener;
@@ -39,6 +44,8 @@ export class WalkState {
     this.faultsDisabled = new Cell(arena, `${name}.fpd`);
     this.pasidTag = new Cell(arena, `${name}.pasid-tag`);
     this.didTag = new Cell(arena, `${name}.did-tag`);
+    this.pgttTag = new Cell(arena, `${name}.pgtt-tag`);
+    this.#page = new WordArray(arena, `${name}.page`, 2);
     this.#provenance = new WordArray(arena, `${name}.provenance`, provenanceSlots);
     this.#phase = new Cell(arena, `${name}.phase`);
     this.#listener = listener;
@@ -57,11 +64,13 @@ export class WalkState {
   clear(): void {
     clearArray(this.context);
     clearArray(this.pasid);
+    clearArray(this.#page);
     clearArray(this.#provenance);
     this.quantaLeft.set(0);
     this.faultsDisabled.set(0);
     this.pasidTag.set(0);
     this.didTag.set(0);
+    this.pgttTag.set(0);
     this.moveTo(walkPhase.idle);
   }
 
@@ -72,6 +81,22 @@ export class WalkState {
 
   mayHaveDid(did: number): boolean {
     return this.didTag.get() === 0 || this.didTag.get() === did + 1;
+  }
+
+  /** Whether the request's address may go through first-stage tables. */
+  get mayUseFirstStage(): boolean {
+    const pgtt = this.pgttTag.get() - 1;
+    return pgtt === -1 || usesFirstStage(pgtt);
+  }
+
+  /** Page number (address / 4096) of the request. */
+  get page(): number {
+    return (this.#page.get(0) >>> 0) + this.#page.get(1) * 0x1_0000_0000;
+  }
+
+  set page(page: number) {
+    this.#page.set(0, page | 0);
+    this.#page.set(1, Math.floor(page / 0x1_0000_0000));
   }
 
   provenance(slot: number): number {

@@ -1,29 +1,17 @@
 import { unmodelled } from '../../sim/assert.ts';
-import { type Flow, Note, type StepContext } from '../../sim/operation.ts';
+import { type Flow, Note } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
-import { getAddress, getField } from '../entry-layout.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
-import { contextEntry } from './entries/context-entry.ts';
-import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from './entries/pasid-entry.ts';
-import { taggedContextPointer, taggedPointer } from './entries/tagged-pointer.ts';
+import { pasidTableType } from './entries/pasid-entry.ts';
 import { faultReasons } from './fault-reasons.ts';
+import { IotlbAccess, notTranslated } from './iotlb-access.ts';
+import { latchedShape, type WalkShape } from './latched-translation.ts';
 import { PageWalk } from './page-walk.ts';
 import { PasidLookup } from './pasid-lookup.ts';
 import { type DmaRequest, TableReader, type WalkPorts } from './table-reader.ts';
 import { type WalkState, walkPhase } from './walk-state.ts';
 import { WalkStep } from './walk-step.ts';
-
-/** How the page walk of a request goes, as the latched entry says. */
-interface WalkShape {
-  readonly pgtt: number;
-  readonly firstTable: number;
-  readonly firstLevels: number;
-  readonly secondTable: number;
-  readonly secondLevels: number;
-}
-
-const notTranslated = -0xffff;
 
 /**
  * Translates the requests of one source, one at a time, in the order of VT-d 3.4.3 and 6.2: caches first, then
@@ -36,12 +24,11 @@ export class Walker {
   readonly #contextLookup: ContextLookup;
   readonly #pasidLookup: PasidLookup;
   readonly #pageWalk: PageWalk;
+  readonly #iotlb: IotlbAccess;
   readonly #faults: Channel<Extract<TraceEvent, { kind: 'fault' }>>;
   readonly #accesses: Channel<Extract<TraceEvent, { kind: 'dma' }>>;
   readonly #requests: Channel<Extract<TraceEvent, { kind: 'request' }>>;
   readonly #begin: WalkStep;
-  readonly #lookUpIotlb: WalkStep;
-  readonly #fillIotlb: WalkStep;
   readonly #fault: WalkStep;
   readonly #access: WalkStep;
   readonly #shape: Note<WalkShape>;
@@ -55,16 +42,15 @@ export class Walker {
     this.#contextLookup = new ContextLookup(this.#reader);
     this.#pasidLookup = new PasidLookup(this.#reader);
     this.#pageWalk = new PageWalk(ports);
+    this.#iotlb = new IotlbAccess(this.#reader, this.#pasidLookup);
     this.#faults = ports.trace.channel('fault');
     this.#accesses = ports.trace.channel('dma');
     this.#requests = ports.trace.channel('request');
     const { lookup, access, request } = ports.config.timing;
     this.#begin = new WalkStep('a request', request, () => this.#beginRequest());
-    this.#lookUpIotlb = new WalkStep('the IOTLB', lookup, () => this.#findInIotlb());
-    this.#fillIotlb = new WalkStep('the IOTLB fill', lookup, (step) => this.#install(step));
     this.#fault = new WalkStep('the fault report', lookup, () => this.#reportFault());
     this.#access = new WalkStep('the access of memory', access, () => this.#accessMemory());
-    this.#shape = new Note('walk shape', () => this.#walkShape());
+    this.#shape = new Note('walk shape', () => latchedShape(this.#reader));
   }
 
   /** One DMA, from the request to the access of memory or to the fault. */
@@ -84,14 +70,14 @@ export class Walker {
     if (context < 0) {
       return context;
     }
-    if (this.#isScalable) {
+    if (this.#reader.isScalable) {
       const pasid = (yield this.#pasidLookup.find()) as number;
       if (pasid < 0) {
         return pasid;
       }
     }
     if (!this.#ports.config.iotlbFirst) {
-      const found = (yield this.#lookUpIotlb) as number;
+      const found = (yield this.#iotlb.lookUp) as number;
       if (found !== notTranslated) {
         return found;
       }
@@ -99,8 +85,8 @@ export class Walker {
     const walked = (yield this.#walkPages(request)) as number;
     const output = isInterruptRange(walked) ? -this.#byMode(0x87, 0xe) : walked;
     if (output >= 0) {
-      this.#output = output;
-      yield this.#fillIotlb;
+      this.#iotlb.output = output;
+      yield this.#iotlb.fill;
     }
     return output;
   }
@@ -141,11 +127,7 @@ export class Walker {
   }
 
   #byMode(scalableReason: number, legacyReason: number): number {
-    return this.#isScalable ? scalableReason : legacyReason;
-  }
-
-  get #isScalable(): boolean {
-    return this.#ports.config.mode === 'scalable';
+    return this.#reader.isScalable ? scalableReason : legacyReason;
   }
 
   #beginRequest(): number {
@@ -156,70 +138,12 @@ export class Walker {
     if (isInterruptRange(iova)) {
       unmodelled('a request to the interrupt range FEEx_xxxxh');
     }
-    if (!this.#isScalable && pasid >= 0) {
+    if (!this.#reader.isScalable && pasid >= 0) {
       return -0x31;
     }
+    this.#state.page = Math.floor(iova / 4096);
     this.#state.moveTo(walkPhase.context);
-    return this.#ports.config.iotlbFirst ? this.#findInIotlb() : notTranslated;
-  }
-
-  /** Output address on a hit. Look-up tags are those of VT-d 6.2.1 Table 17; comparing the DID too is a knob. */
-  #findInIotlb(): number {
-    const { caches, config, arena } = this.#ports;
-    const { iotlb } = caches;
-    const { sid, pasid, iova } = this.#reader.request;
-    const comparesDid = config.iotlbLookupComparesDid && !config.iotlbFirst;
-    const did = comparesDid ? this.#did : 0;
-    const page = Math.floor(iova / 4096);
-    const row = iotlb.find(
-      (r) =>
-        iotlb.sid(r) === sid &&
-        iotlb.hasPasid(r) === pasid >= 0 &&
-        (pasid < 0 || iotlb.pasid(r) === pasid) &&
-        iotlb.page(r) === page &&
-        (!comparesDid || iotlb.did(r) === did),
-    );
-    if (row === -1) {
-      return notTranslated;
-    }
-    const payload = iotlb.payloadBase(row);
-    if (arena.get(payload + 2) !== accessOf(this.#reader.request)) {
-      // Filled by an access of the other kind: the page may allow this one too, so the walk decides.
-      return notTranslated;
-    }
-    iotlb.noteHit(row, iova);
-    this.#state.didTag.set(iotlb.did(row) + 1);
-    this.#state.pasidTag.set(iotlb.pasid(row) + 1);
-    for (const slot of [0, 1, 2, 3]) {
-      this.#state.setProvenance(slot, iotlb.provenance(row, slot));
-    }
-    this.#state.moveTo(walkPhase.access);
-    return ((arena.get(payload) >>> 0) + arena.get(payload + 1) * 0x1_0000_0000) * 4096 + (iova % 4096);
-  }
-
-  #install(step: StepContext): number {
-    const { caches, config } = this.#ports;
-    const { sid, pasid, iova } = this.#reader.request;
-    const tablePasid = this.#isScalable ? this.#pasidLookup.pasid : 0;
-    const { pasidCache } = caches;
-    const cached =
-      config.iotlbTagFrom === 'pasid-cache'
-        ? pasidCache.find((r) => pasidCache.sid(r) === sid && pasidCache.pasid(r) === tablePasid)
-        : -1;
-    const did = cached === -1 ? this.#did : pasidCache.did(cached);
-    const frame = Math.floor(this.#output / 4096);
-    const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), accessOf(this.#reader.request)];
-    caches.iotlb.fill(
-      step,
-      { sid, pasid: tablePasid, hasPasid: pasid >= 0, did, pgtt: this.#pgtt, iova },
-      {
-        payload: { length: payload.length, word: (i) => payload[i] as number },
-        pointer: this.#pointer,
-        provenance: (slot) => this.#state.provenance(slot),
-      },
-    );
-    this.#state.moveTo(walkPhase.access);
-    return 0;
+    return this.#ports.config.iotlbFirst ? this.#iotlb.find() : notTranslated;
   }
 
   #accessMemory(): number {
@@ -252,58 +176,11 @@ export class Walker {
     this.#state.clear();
     return 0;
   }
-
-  get #did(): number {
-    const { words } = this.#reader;
-    return this.#isScalable
-      ? getField(pasidEntry.fields.domainId, words, this.#state.pasid.base)
-      : getField(contextEntry.fields.domainId, words, this.#state.context.base);
-  }
-
-  get #pgtt(): number {
-    return this.#isScalable ? getField(pasidEntry.fields.pgtt, this.#reader.words, this.#state.pasid.base) : 0;
-  }
-
-  get #pointer(): number {
-    const { words } = this.#reader;
-    return this.#isScalable
-      ? taggedPointer(words, this.#state.pasid.base)
-      : taggedContextPointer(words, this.#state.context.base);
-  }
-
-  #walkShape(): WalkShape {
-    const { words } = this.#reader;
-    if (!this.#isScalable) {
-      const { base } = this.#state.context;
-      const { fields } = contextEntry;
-      const passThrough = getField(fields.translationType, words, base) === 2;
-      return {
-        pgtt: passThrough ? pasidTableType.passThrough : pasidTableType.second,
-        firstTable: 0,
-        firstLevels: 0,
-        secondTable: getAddress(fields.secondStagePointer, words, base),
-        secondLevels: getField(fields.addressWidth, words, base) + 2,
-      };
-    }
-    const { base } = this.#state.pasid;
-    return {
-      pgtt: this.#pgtt,
-      firstTable: firstStagePointer(words, base),
-      firstLevels: getField(pasidEntry.fields.firstStageMode, words, base) + 4,
-      secondTable: secondStagePointer(words, base),
-      secondLevels: getField(pasidEntry.fields.addressWidth, words, base) + 2,
-    };
-  }
 }
 
 /** FEEx_xxxxh: interrupts, not memory. */
 function isInterruptRange(address: number): boolean {
   return address >= 0xfee0_0000 && address <= 0xfeef_ffff;
-}
-
-/** What an IOTLB entry remembers of the access that filled it: it proves no more permission than that one needed. */
-function accessOf({ write }: DmaRequest): number {
-  return write ? 2 : 1;
 }
 
 /** What a DMA write leaves in memory. */

@@ -1,3 +1,4 @@
+import { checkInvalidation } from './check-invalidations.ts';
 import { checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
@@ -93,12 +94,7 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
       : [wrong([...path, 'store', 'value'], `the value needs more than ${bits} bits`, bitsHint(bits))];
   }
   if ('submit' in step) {
-    const devices = Object.keys(world.platform.devices);
-    return step.submit.flatMap((invalidation, i) =>
-      'context' in invalidation
-        ? reference('device', invalidation.context.device, devices, [...path, 'submit', i, 'context', 'device'])
-        : [],
-    );
+    return step.submit.flatMap((invalidation, i) => checkInvalidation(world, invalidation, [...path, 'submit', i]));
   }
   if ('begin' in step) {
     return step.begin.targets.flatMap((target, i) =>

@@ -41,6 +41,14 @@ const iommu = z.strictObject({
     .boolean()
     .default(true)
     .describe('An invalidation waits for the fetches and walks in flight (VT-d 6.5.4; for fetches UNVERIFIED).'),
+  pageInvalidationDrains: z
+    .enum(['range', 'all'])
+    .default('range')
+    .describe('Requests that a page-selective IOTLB invalidation drains: of its range (VT-d 6.5.4), or of its tags.'),
+  invalidationScope: z
+    .enum(['exact', 'coarser'])
+    .default('exact')
+    .describe('coarser: an invalidation drops what it asks for or everything in its caches (VT-d 6.5.2).'),
   iotlbTagFrom: z
     .enum(['walk', 'pasid-cache'])
     .default('walk')

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { placePattern } from './place.ts';
-import { name, pasid, word64, word128 } from './scalar-schemas.ts';
+import { address, name, pasid, word64, word128 } from './scalar-schemas.ts';
 
 const place = z
   .string()
@@ -9,10 +9,19 @@ const place = z
     'a place is device.root, device.context, device.directory[pasid], device.pasid[pasid] or a page, then .q0 to .q7',
   );
 
+const did = z.int().min(0).max(0xffff);
+
+/** What makes an IOTLB invalidation page-selective. CAP.MAMV is 18: a range is 1 GB at most. */
+const pageRange = {
+  address: address.optional().describe('Page-selective: the first address, aligned to the range.'),
+  addressMask: z.int().min(0).max(18).optional().describe('AM: the range is 2 to this power pages; 0 if left out.'),
+  hint: z.boolean().optional().describe('IH: only leaf entries changed, so intermediate ones may stay cached.'),
+};
+
 const invalidation = z.union([
-  z.strictObject({ 'pasid-cache': z.strictObject({ did: z.int().min(0).max(0xffff), pasid }) }),
-  z.strictObject({ piotlb: z.strictObject({ did: z.int().min(0).max(0xffff), pasid }) }),
-  z.strictObject({ iotlb: z.strictObject({ did: z.int().min(0).max(0xffff) }) }),
+  z.strictObject({ 'pasid-cache': z.strictObject({ did, pasid }) }),
+  z.strictObject({ piotlb: z.strictObject({ did, pasid, ...pageRange }) }),
+  z.strictObject({ iotlb: z.strictObject({ did, ...pageRange }) }),
   z.strictObject({ context: z.strictObject({ device: name }) }),
   z.strictObject({ raw: z.array(word64).min(4).max(4).describe('Four quadwords, as they are: also malformed ones.') }),
 ]);

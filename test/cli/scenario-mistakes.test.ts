@@ -255,6 +255,21 @@ describe('a scenario with a mistake', () => {
       ['FILE:13:3: error: "invalidation" is a part of the IOMMU; name it otherwise'],
     ],
     [
+      'steps: a page range that is none',
+      steps(
+        '{ submit: [{ piotlb: { did: 5, pasid: 1, address: 0x3000, addressMask: 1 } }] }',
+        '{ submit: [{ iotlb: { did: 5, hint: true } }, { iotlb: { did: 5, addressMask: 2 } }] }',
+      ),
+      [
+        'FILE:12:81: error: a range of 2 pages is aligned to its size',
+        '  hint: the range begins at 0x2000',
+        'FILE:12:142: error: hint is of a page-selective invalidation',
+        '  hint: give the address of the range too',
+        'FILE:12:177: error: addressMask is of a page-selective invalidation',
+        '  hint: give the address of the range too',
+      ],
+    ],
+    [
       'steps: a place that is not there',
       steps(
         'flush: "nic.root.q5"',

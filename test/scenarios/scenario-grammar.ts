@@ -84,10 +84,21 @@ const did = weighted([
   [3, 8],
   [1, 65_535],
 ]);
+const range = {
+  address: rarely(fc.constantFrom<Tree>(0, 0x1000, 0x2000)),
+  addressMask: rarely(
+    weighted([
+      [4, 0],
+      [1, 1],
+      [1, 19],
+    ]),
+  ),
+  hint: rarely(fc.boolean()),
+};
 const invalidation = fc.oneof(
   mapping({ 'pasid-cache': mapping({ did, pasid }) }),
-  mapping({ piotlb: mapping({ did, pasid }) }),
-  mapping({ iotlb: mapping({ did }) }),
+  mapping({ piotlb: mapping({ did, pasid, ...range }) }),
+  mapping({ iotlb: mapping({ did, ...range }) }),
   mapping({ context: mapping({ device }) }),
   mapping({
     raw: fc.array(fc.oneof(fc.constant(0), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n })), {

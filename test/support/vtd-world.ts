@@ -112,6 +112,8 @@ function configOf(sketch: WorldSketch): SystemConfig {
       pasidCacheEntries: 0,
       iotlbEntries: 0,
       invalidationWaitsForFetch: true,
+      pageInvalidationDrains: 'range',
+      invalidationScope: 'exact',
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
       faultRecords: 0,

@@ -89,7 +89,7 @@ function usedFields(index: number): readonly FieldName[] {
   const type = index & 7;
   const [mts, fspm, hpt] = [(index & 8) !== 0, (index & 16) !== 0, (index & 32) !== 0];
   const isReserved = type < pasidTableType.first || type > pasidTableType.passThrough;
-  const usesFirst = isReserved || type === pasidTableType.first || type === pasidTableType.nested;
+  const usesFirst = isReserved || usesFirstStage(type);
   const usesSecond = isReserved || type === pasidTableType.second || type === pasidTableType.nested;
   return [
     ...always,
@@ -155,6 +155,11 @@ function isProgrammable(words: ArrayLike<number>, base: number, capabilities: Ca
 
 function inputWidthBits(aw: number, capabilities: Capabilities): number {
   return Math.min(capabilities.MGAW, 30 + 9 * aw);
+}
+
+/** Whether translations of a PGTT take an input address through first-stage tables. */
+export function usesFirstStage(pgtt: number): boolean {
+  return pgtt === pasidTableType.first || pgtt === pasidTableType.nested;
 }
 
 /** FSPTPTR as a byte address: host-physical for the first stage alone, guest-physical when nested. */

@@ -147,6 +147,64 @@ describe('an IOTLB invalidation', () => {
   });
 });
 
+describe('a page-selective invalidation', () => {
+  const other = { addressMask: 0, address: 0, hint: false };
+  const same = { ...other, addressMask: 1 };
+  const drain = { drainReads: true, drainWrites: true };
+  const tags = { did: 5, pasid: 1 };
+  const piotlb = { kind: 'piotlb', granularity: 'page', ...tags } as const;
+  const iotlb = { kind: 'iotlb', granularity: 'page', did: 5, ...drain } as const;
+  /** Whether software is told before (-1) or after (1) a request to 0x1000, on its way to memory, has arrived. */
+  const told = (
+    descriptor: InvalidationDescriptor,
+    pageInvalidationDrains: 'range' | 'all' = 'range',
+    stage: 'first' | 'second' = 'first',
+  ): number => {
+    const world = vtdWorld({
+      ...submitting(descriptor),
+      domains: { a: { stage, did: 5 } },
+      vtd: { iotlbEntries: 2, pageInvalidationDrains },
+      dma: { traffic: { pasid: 1, repeat: 2 } },
+    });
+    const run = world.runWith({ legs: [{ run: 'traffic', until: seen('cache-hit') }], prefer: queueFirst });
+    const last = run.records.findLastIndex(({ event }) => event.kind === 'dma');
+    return Math.sign(at(run, 'status-written') - last);
+  };
+
+  it('drains requests to its range', () => {
+    expect(told({ ...piotlb, ...same })).toBe(1);
+    expect(told({ ...iotlb, ...same }, 'range', 'second')).toBe(1);
+  });
+
+  it('leaves other requests alone, unless the knob says that it drains all of its domain and PASID', () => {
+    expect(told({ ...piotlb, ...other })).toBe(-1);
+    expect(told({ ...piotlb, ...other }, 'all')).toBe(1);
+    expect(told({ ...iotlb, ...other }, 'range', 'second')).toBe(-1);
+    expect(told({ ...iotlb, ...other }, 'all', 'second')).toBe(1);
+    expect(told({ ...piotlb, ...other, pasid: 2 }, 'all')).toBe(-1);
+  });
+
+  it('of second-stage addresses drains every request of the domain that has a first stage, as it drops their rows', () => {
+    expect(told({ ...iotlb, ...other })).toBe(1);
+  });
+});
+
+describe('a coarser invalidation', () => {
+  const dropped = (invalidationScope: 'exact' | 'coarser') =>
+    vtdWorld({
+      ...submitting(invalidate.piotlb(5, 2)),
+      vtd: { iotlbEntries: 2, invalidationScope },
+      dma: { traffic: { pasid: 1 } },
+    }).runWith({ legs: [{ run: 'traffic', until: seen('dma') }], values: { 'invalidation scope': () => 1 } });
+
+  it('may drop every row of its cache, and is reported as what software asked for', () => {
+    expect(dropped('exact').events('cache-dropped')).toEqual([]);
+    const run = dropped('coarser');
+    expect(run.events('cache-dropped')).toEqual([expect.objectContaining({ pasid: 1 })]);
+    expect(run.events('invalidation-done')).toEqual([expect.objectContaining({ granularity: 'pasid', pasid: 2 })]);
+  });
+});
+
 describe('the fixed teardown', () => {
   const world = (vtd: Partial<VtdConfig>, stage: 'first' | 'nested' = 'first') =>
     vtdWorld({

@@ -1,0 +1,39 @@
+import { type Problem, reference, wrong } from './problem.ts';
+import type { World } from './schema.ts';
+import type { InlineInvalidation } from './steps-schema.ts';
+
+type Path = readonly PropertyKey[];
+
+/** What is wrong with one invalidation of a `submit` step, beyond its form. */
+export function checkInvalidation(world: World, invalidation: InlineInvalidation, path: Path): readonly Problem[] {
+  if ('context' in invalidation) {
+    const devices = Object.keys(world.platform.devices);
+    return reference('device', invalidation.context.device, devices, [...path, 'context', 'device']);
+  }
+  if ('piotlb' in invalidation) {
+    return checkRange(invalidation.piotlb, [...path, 'piotlb']);
+  }
+  return 'iotlb' in invalidation ? checkRange(invalidation.iotlb, [...path, 'iotlb']) : [];
+}
+
+interface Range {
+  readonly address?: number | undefined;
+  readonly addressMask?: number | undefined;
+  readonly hint?: boolean | undefined;
+}
+
+/** A page-selective invalidation names an aligned range (VT-d 6.5.2.3, 6.5.2.4). */
+function checkRange({ address, addressMask = 0, ...range }: Range, path: Path): readonly Problem[] {
+  if (address === undefined) {
+    const key = range.hint === undefined ? 'addressMask' : 'hint';
+    const isOfRange = range.hint !== undefined || addressMask !== 0;
+    const message = `${key} is of a page-selective invalidation`;
+    return isOfRange ? [{ path: [...path, key], part: 'key', message, hint: 'give the address of the range too' }] : [];
+  }
+  const bytes = 4096 * 2 ** addressMask;
+  const start = address - (address % bytes);
+  const hint = `the range begins at 0x${start.toString(16)}`;
+  return start === address
+    ? []
+    : [wrong([...path, 'address'], `a range of ${bytes / 4096} pages is aligned to its size`, hint)];
+}
