@@ -25,6 +25,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write back ${memoryText(book, event.address, 0)} (eviction)`;
     case 'register-written':
       return `write ${event.register} = ${wordsText(event.words)}`;
+    case 'register-read':
+      return `read ${event.register} = ${wordsText(event.words)}`;
     case 'entry-declared':
       return `declare ${entryName(event.entry, book)} version ${event.version}: ${wholeEntry(event)}`;
     case 'update-begin':
@@ -61,6 +63,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
     case 'queue-error':
       return `queue error ${event.code} at descriptor ${event.slot}`;
+    case 'device-tlb-request':
+      return `ask ${deviceText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
+    case 'device-tlb-completion':
+      return `answer of ${deviceText(event.sid)} to ITag ${event.itag}${completionNotes[event.result]}`;
+    case 'device-tlb-timeout':
+      return `time-out of ITag ${event.itag}: ITE`;
+    case 'descriptor-lost':
+      return `drop descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
+    case 'interrupt-entries-invalidated':
+      return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
+    case 'page-group-response':
+      return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -168,6 +182,27 @@ function invalidationText(event: Of<'invalidation-done'>): string {
     default:
       return unreachable(event.granularity);
   }
+}
+
+const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], string>> = {
+  done: '',
+  open: ', more to come',
+  unknown: ', which is not its: ICE',
+};
+
+function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
+  if (index < 0) {
+    return 'all';
+  }
+  return indexMask === 0 ? `${index}` : `${2 ** indexMask} from ${index}`;
+}
+
+function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): string {
+  const tag = global ? ' every PASID' : pasidText(pasid);
+  if (pages === 0) {
+    return `${tag}: all`;
+  }
+  return pages === 1 ? `${tag}: page ${hex(page * 4096)}` : `${tag}: ${pages} pages at ${hex(page * 4096)}`;
 }
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {

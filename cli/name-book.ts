@@ -115,6 +115,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'line-flushed':
     case 'line-evicted':
     case 'register-written':
+    case 'register-read':
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
@@ -124,6 +125,12 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'device-tlb-request':
+    case 'device-tlb-completion':
+    case 'device-tlb-timeout':
+    case 'descriptor-lost':
+    case 'interrupt-entries-invalidated':
+    case 'page-group-response':
     case 'flow-note':
     case 'violation':
       return [];

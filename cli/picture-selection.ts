@@ -62,6 +62,8 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'violation':
     case 'flow-note':
     case 'queue-error':
+    case 'device-tlb-timeout':
+    case 'descriptor-lost':
       return true;
     case 'store':
     case 'store-buffered':
@@ -74,6 +76,9 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return stores !== undefined && stores.first < index && index < stores.last;
     }
     case 'register-written':
+    case 'device-tlb-request':
+    case 'device-tlb-completion':
+    case 'interrupt-entries-invalidated':
     case 'invalidation-done':
     case 'status-written':
       return index > focus.firstStore;

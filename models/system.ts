@@ -18,6 +18,7 @@ import { TsoCore } from './memory/tso-core.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
+import { type DeviceTlbPort, noDeviceTlbs } from './vtd/device-tlb-port.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
@@ -56,7 +57,7 @@ export class System {
   readonly #atRest: (() => void)[] = [];
   #nextPage = 1;
 
-  constructor(config: SystemConfig) {
+  constructor(config: SystemConfig, deviceTlbs: DeviceTlbPort = noDeviceTlbs) {
     this.config = config;
     this.kernel = new Kernel(this.arena, config.limits);
     this.trace = new Trace<TraceEvent>(this.kernel, traceEventFields);
@@ -76,6 +77,7 @@ export class System {
       trace: this.trace,
       rootTable: this.rootTable,
       queueAddress,
+      deviceTlbs,
     });
     this.driver = new VtdDriver({
       registry: this.registry,
@@ -84,6 +86,7 @@ export class System {
       lockAddress: this.#place('iommu->lock', driverPage, 4),
       queue: new QueuedInvalidation(this.arena, {
         ringAddress: queueAddress,
+        slotCount: config.vtd.queueSlots,
         statusAddress: this.#place('desc_status', driverPage + 1024, 512),
         lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
         tailRegister: vtdRegisters + registerOffset.invalidationQueueTail,
@@ -111,6 +114,7 @@ export class System {
       timing: this.config.cpu,
       trace: this.trace,
       writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
+      readRegister: (address, wordCount) => this.#readRegister(address, wordCount),
     });
     this.#cpus.set(number, cpu);
     return cpu;
@@ -171,7 +175,9 @@ export class System {
   /** Ends building: what memory and caches hold now is the start of every run. */
   seal(): void {
     this.unit.addEngines();
-    this.agents.push({ process: 'invalidation fetch', column: 'IOMMU' }, { process: 'invalidation', column: 'IOMMU' });
+    for (const process of this.unit.engineNames) {
+      this.agents.push({ process, column: 'IOMMU' });
+    }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
       this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
@@ -236,6 +242,13 @@ export class System {
       unmodelled(`a register write to 0x${address.toString(16)}`);
     }
     this.unit.writeRegister(address - vtdRegisters, words);
+  }
+
+  #readRegister(address: number, wordCount: number): readonly number[] {
+    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
+      unmodelled(`a register read of 0x${address.toString(16)}`);
+    }
+    return this.unit.readRegister(address - vtdRegisters, wordCount);
   }
 
   #place(name: string, address: number, byteCount: number): number {

@@ -28,6 +28,7 @@ export type TraceEvent =
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
   | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
+  | { readonly kind: 'register-read'; readonly register: string; readonly words: readonly number[] }
   | {
       readonly kind: 'entry-declared';
       readonly structure: Structure;
@@ -139,6 +140,36 @@ export type TraceEvent =
     }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
+  | {
+      readonly kind: 'device-tlb-request';
+      readonly sid: number;
+      readonly pasid: number;
+      /** Entries of every PASID. */
+      readonly global: boolean;
+      /** The first 4 KB page, and how many; 0 is every page. */
+      readonly page: number;
+      readonly pages: number;
+      readonly itag: number;
+    }
+  | {
+      readonly kind: 'device-tlb-completion';
+      readonly sid: number;
+      readonly itag: number;
+      /** `done`: the request is answered; `open`: more completions are to come; `unknown`: nothing was asked. */
+      readonly result: 'done' | 'open' | 'unknown';
+    }
+  | { readonly kind: 'device-tlb-timeout'; readonly sid: number; readonly itag: number }
+  /** Hardware has fetched it and will not complete it. */
+  | { readonly kind: 'descriptor-lost'; readonly slot: number; readonly words: readonly number[] }
+  /** Interrupt indices that agree with `index` but for the low `indexMask` bits; index -1: all. */
+  | { readonly kind: 'interrupt-entries-invalidated'; readonly index: number; readonly indexMask: number }
+  | {
+      readonly kind: 'page-group-response';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly code: number;
+      readonly group: number;
+    }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
@@ -168,6 +199,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'line-flushed': ['address'],
   'line-evicted': ['address'],
   'register-written': ['register', 'words'],
+  'register-read': ['register', 'words'],
   'entry-declared': ['structure', 'entry', 'version', 'words'],
   'update-begin': ['entry', 'hitless', 'legal'],
   'update-end': ['entry', 'legal'],
@@ -186,6 +218,12 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
+  'device-tlb-request': ['sid', 'pasid', 'global', 'page', 'pages', 'itag'],
+  'device-tlb-completion': ['sid', 'itag', 'result'],
+  'device-tlb-timeout': ['sid', 'itag'],
+  'descriptor-lost': ['slot', 'words'],
+  'interrupt-entries-invalidated': ['index', 'indexMask'],
+  'page-group-response': ['sid', 'pasid', 'code', 'group'],
   'flow-note': ['text'],
   violation: ['rule', 'message', 'source'],
 };

@@ -4,7 +4,9 @@ import { decodeDescriptor, descriptorType } from './descriptors.ts';
 import {
   contextDescriptor,
   granularityCodes,
+  interruptEntryDescriptor,
   iotlbDescriptor,
+  pageGroupResponseDescriptor,
   pasidCacheDescriptor,
   piotlbDescriptor,
 } from './entries/invalidation-descriptors.ts';
@@ -16,6 +18,8 @@ export interface TranslationCaches {
   readonly contextCache: TranslationCache;
   readonly pasidCache: TranslationCache;
   readonly iotlb: TranslationCache;
+  /** The interrupt entry cache; left out: nothing is cached. Drops the entries whose index it is told to. */
+  readonly dropInterruptEntries?: (isMeant: (index: number) => boolean) => void;
 }
 
 export interface DescriptorWords {
@@ -110,6 +114,15 @@ export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace,
     case descriptorType.piotlb:
       applyPiotlb(caches, descriptor, report);
       return;
+    case descriptorType.pageGroupResponse:
+      applyPageGroupResponse(trace, descriptor);
+      return;
+    case descriptorType.interruptEntry:
+      applyInterruptEntry(caches, trace, descriptor);
+      return;
+    // No host permission table is cached.
+    case descriptorType.hpt:
+      return;
   }
 }
 
@@ -119,8 +132,11 @@ function cachesOf({ contextCache, pasidCache, iotlb }: TranslationCaches, type: 
       return [contextCache];
     case descriptorType.pasidCache:
       return [pasidCache];
-    default:
+    case descriptorType.iotlb:
+    case descriptorType.piotlb:
       return [iotlb];
+    default:
+      return [];
   }
 }
 
@@ -203,6 +219,40 @@ function applyPiotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWo
     report({ invalidation: 'piotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid, iova });
   }
 }
+
+/** Global, or 2^IM interrupt indices (VT-d 6.5.2). */
+function applyInterruptEntry(
+  { dropInterruptEntries }: TranslationCaches,
+  trace: SystemTrace,
+  { words, base }: DescriptorWords,
+): void {
+  const { fields } = interruptEntryDescriptor;
+  const isGlobal = getField(fields.granularity, words, base) === granularityCodes['interrupt-entry'].global;
+  const index = getField(fields.index, words, base);
+  const indexMask = getField(fields.indexMask, words, base);
+  dropInterruptEntries?.((each) => isGlobal || each >>> indexMask === index >>> indexMask);
+  const channel = trace.channel('interrupt-entries-invalidated');
+  if (channel.active) {
+    channel.emit({ kind: 'interrupt-entries-invalidated', index: isGlobal ? -1 : index, indexMask });
+  }
+}
+
+/** The answer to a page request goes out to its function; nobody here waits for one. */
+function applyPageGroupResponse(trace: SystemTrace, { words, base }: DescriptorWords): void {
+  const { fields } = pageGroupResponseDescriptor;
+  const channel = trace.channel('page-group-response');
+  if (channel.active) {
+    const hasPasid = getField(fields.hasPasid, words, base) === 1;
+    channel.emit({
+      kind: 'page-group-response',
+      sid: getField(fields.sid, words, base),
+      pasid: hasPasid ? getField(fields.pasid, words, base) : -1,
+      code: getField(fields.responseCode, words, base),
+      group: getField(fields.groupIndex, words, base),
+    });
+  }
+}
+
 /** Pages of the aligned range of 2^AM pages that a page-selective descriptor names; types 2 and 6 have it in one place. */
 function pageRange(words: ArrayLike<number>, base: number): (page: number) => boolean {
   const { fields } = iotlbDescriptor;

@@ -25,6 +25,8 @@ interface VtdTiming {
   readonly descriptorFetch: Window;
   /** Execution of one invalidation or wait. */
   readonly invalidation: Window;
+  /** How long an endpoint has to answer an invalidation request: the completion timer of an ITag (VT-d 4.3). */
+  readonly deviceTlbTimeout: Window;
 }
 
 export type FetchOrder = 'ascending' | 'descending' | 'any';
@@ -54,6 +56,14 @@ export interface VtdConfig {
   readonly iotlbLookupComparesDid: boolean;
   /** Fault recording registers; 0: as many as there are faults. */
   readonly faultRecords: number;
+  /** Descriptors the ring has room for, less one: a power of two. */
+  readonly queueSlots: number;
+  /** Invalidation requests that can be on their way to endpoints at once (VT-d 4.3). */
+  readonly itags: number;
+  /** Whether a plain device-TLB invalidation is ordered after PASID-based IOTLB ones. 6.5.2.12 does not list it. */
+  readonly deviceTlbWaitsForPiotlb: boolean;
+  /** Whether IQERCD says which function a time-out or a wrong completion is about; older hardware has 0 there. */
+  readonly recordsErrorSource: boolean;
   readonly capabilities: Capabilities;
   readonly timing: VtdTiming;
 }

@@ -13,6 +13,9 @@ const timing = z.strictObject({
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
+  deviceTlbTimeout: window
+    .default({ minNs: 60_000_000_000, maxNs: 90_000_000_000 })
+    .describe('Completion timer of an ITag; runs for requests that may stay without an answer only.'),
 });
 
 const capabilities = z.strictObject({
@@ -63,6 +66,24 @@ const iommu = z.strictObject({
     .max(256)
     .default(0)
     .describe('Fault recording registers (CAP.NFR + 1), which nobody clears; 0: as many as there are faults.'),
+  queueSlots: z
+    .union([4, 8, 16, 32, 64, 128].map((count) => z.literal(count)))
+    .default(128)
+    .describe('Descriptors in the ring of the invalidation queue.'),
+  itags: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(32)
+    .describe('ITags: invalidation requests on their way to endpoints at once (VT-d 4.3).'),
+  deviceTlbWaitsForPiotlb: z
+    .boolean()
+    .default(true)
+    .describe('A type 3 descriptor waits for earlier type 6 ones; VT-d 6.5.2.12 does not list it (UNVERIFIED).'),
+  recordsErrorSource: z
+    .boolean()
+    .default(true)
+    .describe('IQERCD has the requester ID of a time-out; older hardware has 0 there.'),
   capabilities: capabilities.prefault({}),
   timing: timing.prefault({}),
 });

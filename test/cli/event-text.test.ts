@@ -162,6 +162,35 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],
   [{ kind: 'status-written', address: 0x1400, data: 3 }, 'write status: 0x3'],
   [{ kind: 'queue-error', slot: 3, code: 4 }, 'queue error 4 at descriptor 3'],
+  [{ kind: 'register-read', register: 'FSTS', words: [0x40] }, 'read FSTS = 0x40'],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: 3, global: false, page: 4, pages: 1, itag: 0 },
+    'ask 00:02.0 to invalidate PASID 3: page 0x4000 (ITag 0)',
+  ],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: -1, global: false, page: 0, pages: 0, itag: 1 },
+    'ask 00:02.0 to invalidate: all (ITag 1)',
+  ],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: 0, global: true, page: 4, pages: 2, itag: 1 },
+    'ask 00:02.0 to invalidate every PASID: 2 pages at 0x4000 (ITag 1)',
+  ],
+  [{ kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'done' }, 'answer of 00:02.0 to ITag 1'],
+  [{ kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'open' }, 'answer of 00:02.0 to ITag 1, more to come'],
+  [
+    { kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'unknown' },
+    'answer of 00:02.0 to ITag 1, which is not its: ICE',
+  ],
+  [{ kind: 'device-tlb-timeout', sid: 0x10, itag: 1 }, 'time-out of ITag 1: ITE'],
+  [{ kind: 'descriptor-lost', slot: 2, words: [...waitWords] }, 'drop descriptor 2: wait'],
+  [{ kind: 'interrupt-entries-invalidated', index: 5, indexMask: 0 }, 'invalidate interrupt entries: 5'],
+  [{ kind: 'interrupt-entries-invalidated', index: 4, indexMask: 2 }, 'invalidate interrupt entries: 4 from 4'],
+  [{ kind: 'interrupt-entries-invalidated', index: -1, indexMask: 0 }, 'invalidate interrupt entries: all'],
+  [
+    { kind: 'page-group-response', sid: 0x10, pasid: 3, code: 0, group: 7 },
+    'answer page request group 7 of 00:02.0 PASID 3',
+  ],
+  [{ kind: 'page-group-response', sid: 0x10, pasid: -1, code: 0, group: 7 }, 'answer page request group 7 of 00:02.0'],
   [{ kind: 'flow-note', text: 'the entry is ours' }, 'the entry is ours'],
   [{ kind: 'violation', rule: 'stuck', message: 'nothing moves', source: '-' }, '< stuck: nothing moves >'],
 ];

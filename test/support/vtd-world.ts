@@ -21,6 +21,7 @@ import type { Scheduler } from '../../sim/scheduler.ts';
 import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
+import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -73,6 +74,8 @@ export interface WorldSketch {
   readonly tasks?: Readonly<Record<string, TaskBody>>;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
+  /** Functions with a device TLB; left out: there are none. */
+  readonly endpoints?: EndpointSketch;
   readonly checkers?: readonly Checker[];
   readonly facts?: Partial<CheckerFacts>;
   readonly reach?: readonly string[];
@@ -90,6 +93,7 @@ const timing = {
   access: window,
   descriptorFetch: window,
   invalidation: window,
+  deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
 };
 
 function configOf(sketch: WorldSketch): SystemConfig {
@@ -114,6 +118,10 @@ function configOf(sketch: WorldSketch): SystemConfig {
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      queueSlots: 128,
+      itags: 2,
+      deviceTlbWaitsForPiotlb: true,
+      recordsErrorSource: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
       faultRecords: 0,
@@ -151,7 +159,9 @@ export class VtdWorld {
   readonly reached = new Set<string>();
 
   constructor(sketch: WorldSketch) {
-    this.system = new System(configOf(sketch));
+    const endpoints = sketch.endpoints === undefined ? undefined : new TestEndpoints(sketch.endpoints);
+    this.system = new System(configOf(sketch), endpoints);
+    endpoints?.addTo(this.system);
     this.parts = partsOf(this.system);
     const owners = build(this.parts, sketch);
     for (const [cpu, [name, start]] of Object.entries(sketch.tasks ?? {}).entries()) {
