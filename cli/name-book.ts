@@ -106,6 +106,9 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cache-filled':
     case 'fault':
     case 'dma':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       // 0 stands for a table the translation did not go through.
       return event.provenance.filter((each) => each !== 0).map(provenanceEntry);
     case 'store-buffered':
@@ -121,6 +124,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'page-table-read':
     case 'fault-overflow':
     case 'request':
+    case 'interrupt-request':
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':

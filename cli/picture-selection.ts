@@ -95,6 +95,9 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'dma':
     case 'fault':
     case 'fault-overflow':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       return isBroken || !focus.hasViolation;
     default:
       return false;
@@ -139,7 +142,7 @@ function focusEntries(
   const used = new Set<number>();
   const built = new Set<number>();
   for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
-    const into = event.kind === 'dma' || event.kind === 'fault' || event.kind === 'cache-filled' ? built : used;
+    const into = isOutcome(event) ? built : used;
     const stored = storedEntry(event, book);
     if (stored !== undefined) changed.add(stored);
     for (const entry of brokenSteps.has(stepNumber) ? entriesOf(event) : []) {
@@ -153,12 +156,31 @@ function focusEntries(
   return focus.size > 0 ? focus : changed;
 }
 
+function beginsWalk({ kind }: TraceEvent): boolean {
+  return kind === 'request' || kind === 'interrupt-request';
+}
+
+/** What comes of all entries on the way together. */
+function isOutcome({ kind }: TraceEvent): boolean {
+  switch (kind) {
+    case 'dma':
+    case 'fault':
+    case 'cache-filled':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Entries that the walks which end in a broken rule used before. */
 function entriesOnTheWay(record: RunRecord, brokenSteps: ReadonlySet<number>): readonly number[] {
   const used = new Map<number, number[]>();
   const found: number[] = [];
   for (const { event, processId, stepNumber } of record.records) {
-    if (event.kind === 'request') used.set(processId, []);
+    if (beginsWalk(event)) used.set(processId, []);
     if (event.kind === 'entry-used') used.get(processId)?.push(event.entry);
     if (event.kind === 'violation' && brokenSteps.has(stepNumber)) found.push(...(used.get(processId) ?? []));
   }
@@ -192,7 +214,7 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
   const processId = record.records[to]?.processId ?? -1;
   for (let from = to; from >= 0; from -= 1) {
     const item = record.records[from];
-    if (item?.processId === processId && item.event.kind === 'request') {
+    if (item?.processId === processId && beginsWalk(item.event)) {
       return { processId, from, to };
     }
   }
@@ -207,8 +229,8 @@ function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyM
     if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
       continue;
     }
-    // The IOTLB has no requester among its tags.
-    const sid = event.cache === 'iotlb' ? '' : event.sid;
+    // The IOTLB and the interrupt entry cache have no requester among their tags.
+    const sid = event.cache === 'iotlb' || event.cache === 'interrupt-entry-cache' ? '' : event.sid;
     const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
     if (event.kind === 'cache-filled') {
       latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });

@@ -7,6 +7,7 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import { InterruptTable } from './linux/vtd/interrupt-table.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
@@ -16,9 +17,11 @@ import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.t
 import { SequentialCore } from './memory/sequential-core.ts';
 import { TsoCore } from './memory/tso-core.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
+import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
 import { type DeviceTlbPort, noDeviceTlbs } from './vtd/device-tlb-port.ts';
+import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
@@ -84,6 +87,7 @@ export class System {
       coherentWalks: config.coherentWalks,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      interrupts: new InterruptTable(this.#place('irq_2_ir_lock', driverPage + 2 * lineBytes, 4)),
       queue: new QueuedInvalidation(this.arena, {
         ringAddress: queueAddress,
         slotCount: config.vtd.queueSlots,
@@ -143,6 +147,23 @@ export class System {
   addDmaSource(name: string, source: DmaSourceConfig): void {
     const walker = this.unit.addWalker(name);
     this.kernel.addProcess({ name, kind: 'task', body: () => dmaSource(walker, source) });
+    this.agents.push({ process: name, column: 'IOMMU' });
+  }
+
+  /** Switches interrupt remapping on, with a table in which no entry is present. */
+  remapInterrupts(descriptors: readonly (PostedDescriptor & { readonly name: string })[]): void {
+    const table = this.allocatePage('interrupt remapping table');
+    for (const { name, address } of descriptors) {
+      this.#place(name, address, lineBytes);
+    }
+    this.driver.interrupts.address = table;
+    this.unit.remapInterrupts(table, descriptors);
+  }
+
+  /** A device that raises interrupts; they are remapped by the IOMMU. */
+  addInterruptSource(name: string, source: InterruptSourceConfig): void {
+    const requester = this.unit.addInterruptRequester(name);
+    this.kernel.addProcess({ name, kind: 'task', body: () => interruptSource(requester, source) });
     this.agents.push({ process: name, column: 'IOMMU' });
   }
 

@@ -7,9 +7,11 @@ export type Structure =
   | 'context-entry'
   | 'scalable-context-entry'
   | 'pasid-directory-entry'
-  | 'pasid-entry';
+  | 'pasid-entry'
+  | 'interrupt-remapping-entry';
 
-export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb';
+/** Of events of the interrupt entry cache `pasid` is the interrupt index. */
+export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb' | 'interrupt-entry-cache';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
 export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb';
@@ -125,6 +127,35 @@ export type TraceEvent =
       readonly write: boolean;
       readonly provenance: readonly number[];
     }
+  | { readonly kind: 'interrupt-request'; readonly sid: number; readonly index: number }
+  | {
+      /** A message to a CPU: a remapped interrupt, or (without provenance) the notification of a posted one. */
+      readonly kind: 'interrupt';
+      readonly sid: number;
+      readonly index: number;
+      readonly vector: number;
+      readonly destination: number;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-posted';
+      readonly sid: number;
+      readonly index: number;
+      /** Address of the posted-interrupt descriptor. */
+      readonly descriptor: number;
+      readonly vector: number;
+      /** ON was set: a notification follows. */
+      readonly notifies: boolean;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-blocked';
+      readonly sid: number;
+      readonly index: number;
+      readonly reason: number;
+      readonly recorded: boolean;
+      readonly provenance: readonly number[];
+    }
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
   | {
       readonly kind: 'invalidation-done';
@@ -214,6 +245,10 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
   'fault-overflow': ['sid', 'reason'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
+  'interrupt-request': ['sid', 'index'],
+  interrupt: ['sid', 'index', 'vector', 'destination', 'provenance'],
+  'interrupt-posted': ['sid', 'index', 'descriptor', 'vector', 'notifies', 'provenance'],
+  'interrupt-blocked': ['sid', 'index', 'reason', 'recorded', 'provenance'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],

@@ -16,6 +16,7 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+import { assembleInterrupts } from './assemble-interrupts.ts';
 import type { World } from './format/schema.ts';
 import {
   contextTableName,
@@ -91,6 +92,9 @@ class Assembly {
     this.#writeLeftovers();
     for (const device of tables) {
       this.#track(device);
+    }
+    for (const { address, name } of assembleInterrupts(this.#world, this.#system)) {
+      this.#trackOne(address, name, 'interrupt-remapping-entry', { sid: -1, pasid: -1 });
     }
     this.#addTasks();
     const { entryCount } = this.#facts();
@@ -232,6 +236,8 @@ class Assembly {
       if ('dma' in task) {
         const { pasid = -1, iova, write, repeat } = task.dma;
         this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
+      } else if ('interrupt' in task) {
+        this.#system.addInterruptSource(name, { sid: vtd.device(task.device).sid, ...task.interrupt });
       } else if ('flow' in task) {
         const flow = flows.find((candidate) => candidate.name === task.flow);
         assert(flow !== undefined, `flow ${task.flow} is known`);

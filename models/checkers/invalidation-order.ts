@@ -1,3 +1,4 @@
+import { assert } from '../../sim/assert.ts';
 import { Table } from '../../sim/containers.ts';
 import { fieldMask, getField } from '../entry-layout.ts';
 import type { Structure, TraceEvent } from '../trace-events.ts';
@@ -15,7 +16,8 @@ const secondStageDirtyMask = fieldMask(pasidEntry, ['secondStageAccessedDirty'])
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 
-const structures: Readonly<Record<Structure, ChangedStructure>> = {
+/** Interrupt remapping has a cache of its own, which the table does not speak of. */
+const structures: Readonly<Partial<Record<Structure, ChangedStructure>>> = {
   'root-entry': 'root',
   'scalable-root-entry': 'root',
   'context-entry': 'context',
@@ -51,6 +53,9 @@ export const invalidationOrder: Checker = {
       }
     });
     trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
+      if (structures[structure] === undefined) {
+        return;
+      }
       notePresent(structure, entry, words);
       const isOwed = debts.get(entry, column.owed) === 1;
       const replaces = ((before[0] as number) & 1) === 1 && versionBefore !== 0 && version !== versionBefore;
@@ -119,8 +124,10 @@ function stepsFor(
   { debts, presentPasids }: Ghosts,
 ): readonly RequiredInvalidation[] {
   const pgtt = debts.get(entry, column.oldPgtt);
+  const structure = structures[facts.structureOfEntry(entry)];
+  assert(structure !== undefined, 'only entries of the table owe invalidations');
   const { sequence } = requiredInvalidations({
-    structure: structures[facts.structureOfEntry(entry)],
+    structure,
     change: changes[debts.get(entry, column.change)] as EntryChange,
     mode: facts.mode,
     cachingMode: facts.cachingMode,

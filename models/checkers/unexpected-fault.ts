@@ -1,12 +1,14 @@
 import { Table } from '../../sim/containers.ts';
-import { provenanceEntry } from '../trace-events.ts';
+import { provenanceEntry, type TraceEvent } from '../trace-events.ts';
 import { type Checker, type CheckerPorts, hexCode } from './checker.ts';
+
+type Blocked = Pick<Extract<TraceEvent, { kind: 'fault' }>, 'sid' | 'reason' | 'recorded' | 'provenance'>;
 
 /** DMA faulted although nobody had been told to expect it, or a fault was reported that nobody wants to hear of. */
 export const unexpectedFault: Checker = {
   rule: 'unexpected-fault',
   brokenWhen:
-    'DMA faulted during an update declared hitless, or with a reason only a torn entry gives, or a fault was reported for an entry declared to be without fault processing (FPD)',
+    'DMA faulted, or an interrupt was blocked, during an update declared hitless, or with a reason only a torn entry gives, or a fault was reported for an entry declared to be without fault processing (FPD)',
   stopsRun: true,
   attach(ports) {
     const { arena, trace, facts, report } = ports;
@@ -21,9 +23,9 @@ export const unexpectedFault: Checker = {
         met.set(event.entry, 0, hitless.get(event.entry, 0));
       }
     });
-    trace.observe('fault', (event) => {
+    const judge = (event: Blocked, what: string): void => {
       const { text, onlyTornEntryGives } = facts.faultReason(event.reason);
-      const fault = `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted: ${hexCode(event.reason)} ${text}`;
+      const fault = `${what}: ${hexCode(event.reason)} ${text}`;
       if (onlyTornEntryGives) {
         const subject = `${facts.nameOfDevice(event.sid)} ${hexCode(event.reason)}`;
         report(`${fault}, which no entry software had declared gives`, 'VT-d 7.1.3 Table 30', subject);
@@ -41,7 +43,13 @@ export const unexpectedFault: Checker = {
         }
         met.set(entry, 0, 0);
       }
-    });
+    };
+    trace.observe('fault', (event) =>
+      judge(event, `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted`),
+    );
+    trace.observe('interrupt-blocked', (event) =>
+      judge(event, `interrupt ${event.index} of ${facts.nameOfDevice(event.sid)} was blocked`),
+    );
   },
 };
 

@@ -7,6 +7,8 @@ export type ParameterSpec =
   | { readonly type: 'device'; readonly summary: string }
   | { readonly type: 'domain'; readonly summary: string }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
+  | { readonly type: 'interrupt'; readonly summary: string }
+  | { readonly type: 'interrupt-target'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -15,7 +17,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'interrupt' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean

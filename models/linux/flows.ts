@@ -1,6 +1,7 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
 import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
+import { irteClear, irteModify } from './vtd/irte-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -19,4 +20,6 @@ export const flows: readonly FlowDefinition[] = [
   copiedContextReplace,
   rootSetup,
   rootClear,
+  irteModify,
+  irteClear,
 ];

@@ -23,6 +23,16 @@ export class FaultRecords {
     this.#overflows = trace.channel('fault-overflow');
   }
 
+  /** FSTS, as far as it is about fault recording: PFO is bit 0. */
+  get status(): number {
+    return this.#overflow.get();
+  }
+
+  /** A write of FSTS: ones clear. */
+  clear(word: number): void {
+    this.#overflow.set(this.#overflow.get() & ~word);
+  }
+
   /** A fault that FPD does not keep back: it takes a register, or is lost and sets FSTS.PFO. */
   record(sid: number, reason: number): void {
     if (this.#capacity === 0) {

@@ -44,6 +44,7 @@ export interface VtdConfig {
   readonly contextCacheEntries: number;
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
+  readonly interruptCacheEntries: number;
   /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */

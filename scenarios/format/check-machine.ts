@@ -23,7 +23,7 @@ export function checkMachine(world: World): readonly Problem[] {
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
 export function checkRoom(world: World): readonly Problem[] {
-  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task);
+  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task || 'interrupt' in task);
   const { memoryPages } = world.platform;
   const pages = countPages(world);
   const entries = countTrackedEntries(world);
@@ -40,7 +40,7 @@ export function checkRoom(world: World): readonly Problem[] {
   }
   const [oneTooMany] = sources.slice(maxWalkers);
   if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${maxWalkers}`;
+    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${maxWalkers}`;
     problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;

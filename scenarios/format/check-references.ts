@@ -2,6 +2,7 @@ import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
 import type { FlowDefinition, ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
+import { checkInterruptArgument, checkInterrupts } from './check-interrupts.ts';
 import { checkLegacyStage, checkMachine, checkPasid, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
 import { closest } from './diagnostic.ts';
@@ -15,6 +16,7 @@ export const reachNames: readonly string[] = reachMarks.map(({ name }) => name);
 export function checkReferences(world: World): readonly Problem[] {
   const problems = [
     ...checkMachine(world),
+    ...checkInterrupts(world),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
   ];
   return problems.length > 0 ? problems : checkRoom(world);
@@ -22,7 +24,7 @@ export function checkReferences(world: World): readonly Problem[] {
 
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
   const devices = Object.keys(world.platform.devices);
-  if ('dma' in task) {
+  if ('dma' in task || 'interrupt' in task) {
     return reference('device', task.device, devices, ['tasks', name, 'device']);
   }
   if ('steps' in task) {
@@ -87,6 +89,9 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
         ...reference('domain', String(value), Object.keys(world.domains), path),
         ...checkLegacyStage(world, String(value), path),
       ];
+    case 'interrupt':
+    case 'interrupt-target':
+      return checkInterruptArgument(spec, value, { world, path });
     case 'boolean':
       return typeof value === 'boolean' ? [] : [wrong(path, `${key} must be true or false, got ${value}`)];
     case 'pasid':

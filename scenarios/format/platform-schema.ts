@@ -40,6 +40,7 @@ const iommu = z.strictObject({
   contextCacheEntries: z.int().min(0).max(16).default(2),
   pasidCacheEntries: z.int().min(0).max(16).default(2),
   iotlbEntries: z.int().min(0).max(64).default(4),
+  interruptCacheEntries: z.int().min(0).max(16).default(2),
   invalidationWaitsForFetch: z
     .boolean()
     .default(true)

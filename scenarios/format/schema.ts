@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { interruptRequest, interrupts } from './interrupt-schema.ts';
 import { platform } from './platform-schema.ts';
 import { address, name, pasid } from './scalar-schemas.ts';
 import { step } from './steps-schema.ts';
@@ -61,6 +62,7 @@ const task = z.union([
       repeat: z.int().min(1).max(1000).default(1),
     }),
   }),
+  z.strictObject({ device: name, interrupt: interruptRequest }),
 ]);
 
 const limits = z.strictObject({
@@ -81,6 +83,7 @@ export const worldSchema = z.strictObject({
     .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
     .default({}),
   start: start.prefault({}),
+  interrupts: interrupts.prefault({}),
   tasks: z
     .record(name, task)
     .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })

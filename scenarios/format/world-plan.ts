@@ -1,3 +1,4 @@
+import { interruptEntriesOf, interruptIndicesOf } from './interrupt-plan.ts';
 import { parsePlace } from './place.ts';
 import type { World } from './schema.ts';
 import type { InlineStep } from './steps-schema.ts';
@@ -113,7 +114,8 @@ export function countPages(world: World): number {
     tables += stage === 'pass-through' ? 0 : countTables(Object.keys(map).map(Number));
     tables += stage === 'nested' ? 3 + Math.ceil(platform.memoryPages / entriesPerTable) : 0;
   }
-  return fixedPages + names.size + tables;
+  // The interrupt remapping table is a page.
+  return fixedPages + names.size + tables + (interruptIndicesOf(world).length > 0 ? 1 : 0);
 }
 
 /** Tables of four levels that map these pages: the top one, and one for each table entry in use above the last level. */
@@ -141,5 +143,5 @@ export function countTrackedEntries(world: World): number {
       names.add(`${device} ${pasid}`);
     }
   }
-  return names.size;
+  return names.size + interruptEntriesOf(world).length;
 }

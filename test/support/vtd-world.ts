@@ -59,6 +59,15 @@ export interface DmaSketch {
   readonly repeat?: number;
 }
 
+/** Interrupt remapping: posted-interrupt descriptors, words of table entries by index, sources by name. */
+interface InterruptSketch {
+  readonly descriptors?: readonly { readonly address: number; readonly words: ArrayLike<number> }[];
+  readonly entries?: Readonly<Record<number, ArrayLike<number>>>;
+  readonly sources: Readonly<
+    Record<string, { readonly sid?: number; readonly index: number; readonly repeat?: number }>
+  >;
+}
+
 /** What a world can be about; everything left out is the least that works: one device, no domain, no caches, sc. */
 export interface WorldSketch {
   readonly vtd?: Partial<Omit<VtdConfig, 'capabilities'>>;
@@ -72,6 +81,7 @@ export interface WorldSketch {
   readonly pasids?: readonly number[];
   readonly dma?: Readonly<Record<string, DmaSketch>>;
   readonly tasks?: Readonly<Record<string, TaskBody>>;
+  readonly interrupts?: InterruptSketch;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
   /** Functions with a device TLB; left out: there are none. */
@@ -115,6 +125,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      interruptCacheEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
@@ -170,6 +181,9 @@ export class VtdWorld {
     }
     for (const [name, dma] of Object.entries(sketch.dma ?? {})) {
       this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma });
+    }
+    for (const [name, source] of Object.entries(sketch.interrupts?.sources ?? {})) {
+      this.system.addInterruptSource(name, { sid: nic, repeat: 1, ...source });
     }
     const facts = { ...factsOf(this.system, owners), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
@@ -287,7 +301,29 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     }
   }
   sketch.prepare?.(parts);
-  return devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  const owners = devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  buildInterrupts(parts, sketch.interrupts);
+  return owners;
+}
+
+/** The interrupt remapping table, its entries that there are, and an entry for each source. */
+function buildInterrupts({ system, vtd, write }: WorldParts, sketch: InterruptSketch | undefined): void {
+  if (sketch === undefined) {
+    return;
+  }
+  system.remapInterrupts((sketch.descriptors ?? []).map((one, i) => ({ name: `descriptor-${i}`, ...one })));
+  const { entries = {}, sources } = sketch;
+  for (const [index, words] of Object.entries(entries)) {
+    write(vtd.interrupts.entryAddress(Number(index)), words);
+  }
+  const indices = [...Object.keys(entries).map(Number), ...Object.values(sources).map(({ index }) => index)];
+  for (const index of new Set(indices.filter((each) => each < 256))) {
+    system.registry.track(
+      vtd.interrupts.entryAddress(index),
+      `irte[${index}]`,
+      vtdEntryModels['interrupt-remapping-entry'],
+    );
+  }
 }
 
 function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {

@@ -3,6 +3,7 @@ import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
+import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -32,6 +33,7 @@ export interface Device {
 export interface VtdDriverPorts {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
   readonly isScalable: boolean;
@@ -43,6 +45,7 @@ export interface VtdDriverPorts {
 export class VtdDriver {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   readonly #ports: VtdDriverPorts;
   readonly #devices = new Map<string, Device>();
   readonly #domains = new Map<string, Domain>();
@@ -53,6 +56,7 @@ export class VtdDriver {
     this.#ports = ports;
     this.registry = ports.registry;
     this.queue = ports.queue;
+    this.interrupts = ports.interrupts;
   }
 
   get isScalable(): boolean {

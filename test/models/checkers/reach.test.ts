@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { reachMarks } from '../../../models/checkers/reach.ts';
+import { interruptEntryFor } from '../../../models/linux/vtd/interrupt-table.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
 import type { Direction } from '../../support/vtd-schedules.ts';
-import { seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
+import { nic, seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
 
 interface Case {
   readonly world?: WorldSketch;
@@ -26,6 +27,12 @@ const unflushed: WorldSketch = {
 };
 const silent: WorldSketch = { tasks: { driver: flowTask('vtd/pasid-teardown', { ...values, faultIgnore: 'kept' }) } };
 const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
+
+const toCpu = interruptEntryFor({ format: 'remapped', sid: nic, vector: 0x41, destination: 1 });
+/** The teardown is the update, whatever the interrupt has to do with it. */
+const interrupting = (entry: Uint32Array): WorldSketch => ({
+  interrupts: { entries: { 3: entry }, sources: { interrupts: { index: 3 } } },
+});
 
 const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
   'fetch-overlaps-update': {
@@ -56,6 +63,21 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'fault-overflow': {
     reached: { world: { vtd: { faultRecords: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: driverFirst },
     missed: { world: { vtd: { faultRecords: 1 } }, schedule: driverFirst },
+  },
+  'interrupt-delivered': {
+    reached: { world: interrupting(toCpu), schedule: trafficFirst },
+    missed: { world: interrupting(new Uint32Array(4)), schedule: trafficFirst },
+  },
+  'interrupt-blocked': {
+    reached: { world: interrupting(new Uint32Array(4)), schedule: trafficFirst },
+    missed: { world: interrupting(toCpu), schedule: trafficFirst },
+  },
+  'interrupt-during-update': {
+    reached: {
+      world: interrupting(toCpu),
+      schedule: { legs: [{ run: 'interrupts', until: seen('entry-read') }, afterChange], prefer: ['interrupts'] },
+    },
+    missed: { world: interrupting(toCpu), schedule: { legs: [], prefer: ['interrupts'] } },
   },
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },

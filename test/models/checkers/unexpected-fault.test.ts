@@ -145,6 +145,7 @@ describe('unexpected-fault', () => {
       'a',
       'b',
       'c',
+      '24',
       '3a',
       '42',
       '43',
