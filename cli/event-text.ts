@@ -64,6 +64,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return interruptPostedText(event, book);
     case 'interrupt-blocked':
       return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event)}`;
+    case 'translation-request':
+      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+    case 'translation-completion':
+      return `answer: ${answerText(event, book)}`;
+    case 'translation-discarded':
+      return `discard the answer for${pasidText(event.pasid)} ${hex(event.iova)}: overtaken by an invalidation`;
+    case 'translated-request':
+      return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'ats-invalidation-received':
+      return `invalidation request, ITag ${event.itag}`;
+    case 'ats-disabled':
+      return 'ATS off: a translation request was unsupported';
     case 'descriptor-fetched':
       return `fetch descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
     case 'invalidation-done':
@@ -84,6 +96,10 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
       return `answer page request group ${event.group} of ${requesterText(event.sid)}${pasidText(event.pasid)}`;
+    case 'batch-submitted':
+      return `submit ${slotsText(event.slots)}`;
+    case 'error-ignored':
+      return `go on after ${errorNames.get(event.error) ?? event.error}, with ${slotsText(event.slots)} not done`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -111,6 +127,9 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
   'interrupt-entry-cache': 'interrupt entry cache',
+  'device-tlb': 'device TLB',
+  'first-stage-paging': 'first-stage paging-structure cache',
+  'second-stage-paging': 'second-stage paging-structure cache',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
@@ -118,6 +137,8 @@ const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
   piotlb: 'PASID-based IOTLB',
+  'device-tlb': 'device TLB',
+  'pasid-device-tlb': 'device TLB',
 };
 
 const descriptorNames: ReadonlyMap<number, string> = new Map([
@@ -181,8 +202,22 @@ function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>): string {
   return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
 
+function answerText(event: Of<'translation-completion'>, book: NameBook): string {
+  if (event.status !== 'success') {
+    return event.status;
+  }
+  const allowed = event.writable ? 'write to' : 'read of';
+  const isAllowed = event.readable || event.writable;
+  return isAllowed ? `${allowed} ${hex(event.address)}${placeNote(event.address, book)}` : 'no access (R=W=0)';
+}
+
 function invalidationText(event: Of<'invalidation-done'>): string {
   const name = `invalidate ${invalidationNames[event.invalidation]}`;
+  if (event.invalidation === 'device-tlb' || event.invalidation === 'pasid-device-tlb') {
+    const pasid = event.granularity === 'global' ? 'all PASIDs' : pasidText(event.pasid).trim() || 'no PASID';
+    const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
+    return `${name} of ${requesterText(event.sid)}: ${pasid}${page}`;
+  }
   switch (event.granularity) {
     case 'global':
       return `${name}: all`;
@@ -207,6 +242,16 @@ const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], st
   unknown: ', which is not its: ICE',
 };
 
+/** Values of errno that qi_submit_sync returns. */
+const errorNames: ReadonlyMap<number, string> = new Map([
+  [-22, '-EINVAL'],
+  [-110, '-ETIMEDOUT'],
+]);
+
+function slotsText(slots: readonly number[]): string {
+  return slots.length === 1 ? `descriptor ${slots[0]}` : `descriptors ${slots.join(', ')}`;
+}
+
 function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
   if (index < 0) {
     return 'all';
@@ -226,12 +271,15 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
   if (event.cache === 'interrupt-entry-cache') {
     return `interrupt ${event.pasid}`;
   }
+  if (event.cache === 'device-tlb') {
+    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${requesterText(event.sid)}`;
+  }
   const device = event.cache === 'iotlb' ? '' : `${requesterText(event.sid)}, `;
   const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
   return `${device}DID ${event.did}${pasid}`;
 }
 
-function access(event: Of<'request'>): string {
+function access(event: Of<'request' | 'translation-request' | 'translated-request'>): string {
   return event.write ? 'write to' : 'read of';
 }
 

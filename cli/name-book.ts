@@ -125,6 +125,12 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'fault-overflow':
     case 'request':
     case 'interrupt-request':
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+    case 'translated-request':
+    case 'ats-invalidation-received':
+    case 'ats-disabled':
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':
@@ -135,6 +141,8 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'descriptor-lost':
     case 'interrupt-entries-invalidated':
     case 'page-group-response':
+    case 'batch-submitted':
+    case 'error-ignored':
     case 'flow-note':
     case 'violation':
       return [];

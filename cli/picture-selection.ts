@@ -64,6 +64,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'queue-error':
     case 'device-tlb-timeout':
     case 'descriptor-lost':
+    case 'error-ignored':
       return true;
     case 'store':
     case 'store-buffered':
@@ -80,8 +81,13 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'device-tlb-completion':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
+    case 'ats-disabled':
     case 'status-written':
       return index > focus.firstStore;
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+      return isInWalk(focus, processId, index);
     case 'entry-read': {
       const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
       return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
@@ -156,10 +162,6 @@ function focusEntries(
   return focus.size > 0 ? focus : changed;
 }
 
-function beginsWalk({ kind }: TraceEvent): boolean {
-  return kind === 'request' || kind === 'interrupt-request';
-}
-
 /** What comes of all entries on the way together. */
 function isOutcome({ kind }: TraceEvent): boolean {
   switch (kind) {
@@ -219,6 +221,12 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
     }
   }
   return undefined;
+}
+
+/** A translated request goes by a hit in the device TLB, or by the answer to a translation request before it. */
+function beginsWalk(event: TraceEvent): boolean {
+  const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
+  return ['request', 'translation-request', 'interrupt-request'].includes(event.kind) || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */

@@ -11,10 +11,17 @@ export type Structure =
   | 'interrupt-remapping-entry';
 
 /** Of events of the interrupt entry cache `pasid` is the interrupt index. */
-export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb' | 'interrupt-entry-cache';
+export type CacheName =
+  | 'context-cache'
+  | 'pasid-cache'
+  | 'iotlb'
+  | 'first-stage-paging'
+  | 'second-stage-paging'
+  | 'device-tlb'
+  | 'interrupt-entry-cache';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
-export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb';
+export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
 
 /**
  * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
@@ -156,11 +163,56 @@ export type TraceEvent =
       readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
+  | {
+      /** A function with ATS asks for a translation (PCIe ATS, AT = 01). */
+      readonly kind: 'translation-request';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly write: boolean;
+    }
+  | {
+      /** The IOMMU has sent the answer; neither permission: the function may ask for the page. */
+      readonly kind: 'translation-completion';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly status: 'success' | 'UR' | 'CA';
+      readonly readable: boolean;
+      readonly writable: boolean;
+      readonly address: number;
+    }
+  | {
+      /** The function threw an answer away, as an invalidation had come while it was on its way. */
+      readonly kind: 'translation-discarded';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+    }
+  | {
+      /** DMA by a translation the function has (AT = 10). */
+      readonly kind: 'translated-request';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly address: number;
+      readonly write: boolean;
+    }
+  | {
+      /** An ATS invalidation request has come to the function, which drops what it is about. */
+      readonly kind: 'ats-invalidation-received';
+      readonly sid: number;
+      readonly itag: number;
+    }
+  | { readonly kind: 'ats-disabled'; readonly sid: number }
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
   | {
       readonly kind: 'invalidation-done';
       readonly invalidation: InvalidationKind;
-      /** 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. */
+      /**
+       * 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. Of a
+       * device TLB, 'global' is every page of every PASID, 'pasid' every page of one (-1: of requests without).
+       */
       readonly granularity: 'global' | 'domain' | 'device' | 'pasid' | 'page';
       readonly sid: number;
       /** Bits of the requester ID that were compared. */
@@ -201,6 +253,10 @@ export type TraceEvent =
       readonly code: number;
       readonly group: number;
     }
+  /** Software has written descriptors to these slots, and takes what they ask for as not done yet. */
+  | { readonly kind: 'batch-submitted'; readonly slots: readonly number[] }
+  /** Software was told of an error (a negative errno) and goes on as if the descriptors of these slots were done. */
+  | { readonly kind: 'error-ignored'; readonly slots: readonly number[]; readonly error: number }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
@@ -249,6 +305,12 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   interrupt: ['sid', 'index', 'vector', 'destination', 'provenance'],
   'interrupt-posted': ['sid', 'index', 'descriptor', 'vector', 'notifies', 'provenance'],
   'interrupt-blocked': ['sid', 'index', 'reason', 'recorded', 'provenance'],
+  'translation-request': ['sid', 'pasid', 'iova', 'write'],
+  'translation-completion': ['sid', 'pasid', 'iova', 'status', 'readable', 'writable', 'address'],
+  'translation-discarded': ['sid', 'pasid', 'iova'],
+  'translated-request': ['sid', 'pasid', 'iova', 'address', 'write'],
+  'ats-invalidation-received': ['sid', 'itag'],
+  'ats-disabled': ['sid'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
@@ -259,6 +321,8 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'descriptor-lost': ['slot', 'words'],
   'interrupt-entries-invalidated': ['index', 'indexMask'],
   'page-group-response': ['sid', 'pasid', 'code', 'group'],
+  'batch-submitted': ['slots'],
+  'error-ignored': ['slots', 'error'],
   'flow-note': ['text'],
   violation: ['rule', 'message', 'source'],
 };

@@ -1,7 +1,7 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
-import type { FlowDefinition } from '../models/linux/flow-definition.ts';
+import { type FlowDefinition, notPresent } from '../models/linux/flow-definition.ts';
 import { flows } from '../models/linux/flows.ts';
 import { buildDomain } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
@@ -17,6 +17,7 @@ import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
 import { assembleInterrupts } from './assemble-interrupts.ts';
+import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import {
   contextTableName,
@@ -74,6 +75,11 @@ class Assembly {
       allocatePage: (name: string) => this.#system.allocatePage(name),
     };
     const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
+    for (const [name, { requesterId, ats }] of Object.entries(platform.devices)) {
+      if (ats !== false) {
+        this.#system.addEndpoint(name, parseRequesterId(requesterId), ats === true ? defaultAts : ats);
+      }
+    }
     for (const [name, { stage, did, map }] of Object.entries(domains)) {
       const mappings = Object.entries(map).map(([iova, target]) => ({
         iova: Number(iova),
@@ -148,6 +154,7 @@ class Assembly {
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
       ats: ats !== false,
+      present: typeof ats !== 'object' || ats.present,
     });
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
@@ -188,12 +195,12 @@ class Assembly {
       }
     }
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
-      if (of === name) {
+      if (of === name && domain !== notPresent) {
         const attached = driver.domain(domain);
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
-          memory.initialise(device.contextEntryAddress, contextEntryFor(attached));
+          memory.initialise(device.contextEntryAddress, contextEntryFor(attached, device));
         }
       }
     }
@@ -235,7 +242,8 @@ class Assembly {
     for (const [name, task] of Object.entries(this.#world.tasks)) {
       if ('dma' in task) {
         const { pasid = -1, iova, write, repeat } = task.dma;
-        this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
+        const { sid, ats } = vtd.device(task.device);
+        this.#system.addDmaSource(name, { sid, pasid, iova, write, repeat }, task.dma.ats ?? ats);
       } else if ('interrupt' in task) {
         this.#system.addInterruptSource(name, { sid: vtd.device(task.device).sid, ...task.interrupt });
       } else if ('flow' in task) {
@@ -252,12 +260,13 @@ class Assembly {
   }
 
   #facts(): CheckerFacts {
-    const { registry } = this.#system;
+    const { registry, driver } = this.#system;
     const { iommu, devices } = this.#world.platform;
     const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
     return {
       entryCount: registry.list().length,
       mode: iommu.mode,
+      hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
       structureOfEntry: (entry) => registry.modelOf(entry).structure,
@@ -277,7 +286,12 @@ function withDefaults(flow: FlowDefinition, values: Readonly<Record<string, unkn
     key,
     'default' in spec ? spec.default : undefined,
   ]);
-  return { ...Object.fromEntries(defaults), ...values };
+  // A choice is text to the flow, also where its values look like numbers.
+  const given = Object.entries(values).map(([key, value]) => [
+    key,
+    flow.parameters[key]?.type === 'choice' ? String(value) : value,
+  ]);
+  return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
 }
 
 function systemConfigOf({ platform, limits }: World): SystemConfig {
@@ -294,6 +308,7 @@ function systemConfigOf({ platform, limits }: World): SystemConfig {
       preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
     },
     vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
+    linux: platform.linux,
     trackedEntries: maxTrackedEntries,
   };
 }

@@ -1,6 +1,8 @@
 import type { Checker } from './checker.ts';
 import { corruptedEntry } from './corrupted-entry.ts';
 import { invalidationOrder } from './invalidation-order.ts';
+import { invalidationTimeout } from './invalidation-timeout.ts';
+import { lostInvalidation } from './lost-invalidation.ts';
 import { specViolation } from './spec-violation.ts';
 import { staleTranslation } from './stale-translation.ts';
 import { unexpectedFault } from './unexpected-fault.ts';
@@ -13,6 +15,8 @@ export const checkers: readonly Checker[] = [
   wrongTag,
   unexpectedFault,
   invalidationOrder,
+  invalidationTimeout,
+  lostInvalidation,
   specViolation,
 ];
 

@@ -93,8 +93,8 @@ export const invalidationOrder: Checker = {
         const missing = stepsFor(facts, entry, { debts, presentPasids })[debts.get(entry, column.done)];
         if (missing !== undefined) {
           report(
-            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
-              `the old DID ${debts.get(entry, column.oldDid)}`,
+            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order` +
+              (isOfDeviceTlb(missing) ? '' : `, for the old DID ${debts.get(entry, column.oldDid)}`),
             'VT-d 6.5.3.3, 6.2.3.1',
             facts.nameOfEntry(entry),
           );
@@ -139,13 +139,16 @@ function stepsFor(
     facts.structureOfEntry(entry) === 'scalable-context-entry' &&
     !facts.cachingMode &&
     !hasPresentPasid(facts, entry, presentPasids);
-  // No device here has ATS enabled, so no device TLB can hold anything.
+  const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry));
   return sequence.filter(
-    ({ kind }) =>
-      kind !== 'device-tlb' &&
-      kind !== 'pasid-device-tlb' &&
-      !(affectsNoDomain && (kind === 'pasid-cache' || kind === 'iotlb')),
+    (step) =>
+      (hasDeviceTlb || !isOfDeviceTlb(step)) &&
+      !(affectsNoDomain && (step.kind === 'pasid-cache' || step.kind === 'iotlb')),
   );
+}
+
+function isOfDeviceTlb({ kind }: RequiredInvalidation): boolean {
+  return kind === 'device-tlb' || kind === 'pasid-device-tlb';
 }
 
 function hasPresentPasid(facts: CheckerFacts, context: number, presentPasids: Table): boolean {
@@ -188,9 +191,17 @@ function covers(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
     case 'piotlb':
       // An IOTLB invalidation of the whole domain drops all that a PASID-selective one does.
       return (done.invalidation === 'piotlb' || done.invalidation === 'iotlb') && coversTags(done, step, scope);
-    default:
-      return false;
+    case 'device-tlb':
+    case 'pasid-device-tlb':
+      return done.invalidation === step.kind && coversDeviceTlb(done, scope);
   }
+}
+
+/** Every page, of requests without PASID or of the entry's PASID. */
+function coversDeviceTlb(done: Done, { entry, facts }: Scope): boolean {
+  const isOfPasid = done.invalidation === 'device-tlb' || done.pasid === facts.pasidOfEntry(entry);
+  const isEveryPage = done.granularity === 'global' || (done.granularity === 'pasid' && isOfPasid);
+  return done.sid === facts.sidOfEntry(entry) && isEveryPage;
 }
 
 function coversContext(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {

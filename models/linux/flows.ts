@@ -1,6 +1,7 @@
 import type { FlowDefinition } from './flow-definition.ts';
-import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
 import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
+import { entrySync } from './vtd/entry-sync-flow.ts';
 import { irteClear, irteModify } from './vtd/irte-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
@@ -13,9 +14,11 @@ export const flows: readonly FlowDefinition[] = [
   pasidTeardown,
   pasidSetup,
   pasidReplace,
+  entrySync,
   pasidTablePublish,
   contextSetup,
   contextClear,
+  contextReplace,
   scalableContextClear,
   copiedContextReplace,
   rootSetup,

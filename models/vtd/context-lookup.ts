@@ -13,6 +13,7 @@ import { hit, miss, WalkStep } from './walk-step.ts';
 export class ContextLookup {
   readonly #reader: TableReader;
   readonly #lookUp: WalkStep;
+  readonly #arrive: WalkStep;
   readonly #readRoot: WalkStep;
   readonly #firstQuantum: WalkStep;
   readonly #nextQuantum: WalkStep;
@@ -24,14 +25,21 @@ export class ContextLookup {
     const { lookup, tableRead, quantumGap } = reader.ports.config.timing;
     const readQuantum = (step: StepContext): number => this.#readContextQuantum(step);
     this.#lookUp = new WalkStep('the context cache', lookup, () => this.#lookUpCache());
+    this.#arrive = new WalkStep('the context cache', lookup, () => {
+      reader.state.moveTo(walkPhase.context);
+      return this.#lookUpCache();
+    });
     this.#readRoot = new WalkStep('the root entry', tableRead, () => this.#readRootEntry());
     this.#firstQuantum = new WalkStep('the context entry', tableRead, readQuantum);
     this.#nextQuantum = new WalkStep('the next quantum of the context entry', quantumGap, readQuantum);
   }
 
-  /** 0 with the entry in the latch, or a negative fault reason. */
-  *find(): Flow<number> {
-    if ((yield this.#lookUp) === hit) {
+  /**
+   * 0 with the entry in the latch, or a negative fault reason. `arrives`: the request comes to the unit with this
+   * look-up; invalidations have nothing to wait for before.
+   */
+  *find(arrives = false): Flow<number> {
+    if ((yield arrives ? this.#arrive : this.#lookUp) === hit) {
       return 0;
     }
     const address = (yield this.#readRoot) as number;

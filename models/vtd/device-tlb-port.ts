@@ -26,10 +26,3 @@ export interface DeviceTlbPort {
   /** Whether {@link mayStaySilent} may ever be true in this machine; known when it is sealed. */
   readonly someMayStaySilent: boolean;
 }
-
-/** A machine without endpoints, in which nothing can be sent. */
-export const noDeviceTlbs: DeviceTlbPort = {
-  send: () => {},
-  mayStaySilent: () => true,
-  someMayStaySilent: false,
-};

@@ -223,7 +223,7 @@ export class InFlightInvalidations {
       if (this.#rows.get(row, column.type) === descriptorType.interruptEntry) {
         // Interrupts that old entries have remapped are drained as well (VT-d 6.5.5).
         const isMeant = interruptScope(this.#arena.words, this.#wordsBase(row));
-        this.#rows.set(row, column.waitsFor, this.#ports.caches.interruptEntries?.onTheWay(isMeant) ?? 0);
+        this.#rows.set(row, column.waitsFor, this.#ports.caches.interruptEntries.onTheWay(isMeant));
       }
     }
     if (this.#rows.get(row, column.stage) === stage.draining && this.#rows.get(row, column.waitsFor) === 0) {

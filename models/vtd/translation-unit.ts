@@ -11,6 +11,7 @@ import { InterruptRemapper } from './interrupt-remapper.ts';
 import type { InterruptRequester } from './interrupt-requester.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
+import { pagingPayloadWords } from './paging-structures.ts';
 import type { PostedDescriptor } from './posted-descriptors.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
@@ -68,18 +69,38 @@ export class TranslationUnit {
     this.#ports = ports;
     this.#config = config;
     this.#faultRecords = new FaultRecords(arena, trace, config.faultRecords);
+    const lookupTags = ['sid', 'pasid', 'hasPasid', 'page'] as const;
     this.#caches = {
       contextCache: new TranslationCache(arena, trace, {
         name: 'context-cache',
         entryCount: config.contextCacheEntries,
         payloadWords: 8,
+        lookupTags,
       }),
       pasidCache: new TranslationCache(arena, trace, {
         name: 'pasid-cache',
         entryCount: config.pasidCacheEntries,
         payloadWords: 17,
+        lookupTags,
       }),
-      iotlb: new TranslationCache(arena, trace, { name: 'iotlb', entryCount: config.iotlbEntries, payloadWords: 3 }),
+      iotlb: new TranslationCache(arena, trace, {
+        name: 'iotlb',
+        entryCount: config.iotlbEntries,
+        payloadWords: 3,
+        lookupTags,
+      }),
+      firstStagePaging: new TranslationCache(arena, trace, {
+        name: 'first-stage-paging',
+        entryCount: config.firstStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['pasid', 'did', 'level', 'page'],
+      }),
+      secondStagePaging: new TranslationCache(arena, trace, {
+        name: 'second-stage-paging',
+        entryCount: config.secondStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['did', 'level', 'page'],
+      }),
       interruptEntries: {
         invalidate: (isMeant) => this.#remapper?.cache.invalidate(isMeant),
         onTheWay: (isMeant) => this.#remapper?.onTheWay(isMeant) ?? 0,
@@ -166,13 +187,18 @@ export class TranslationUnit {
 
   /** The words of a register, lowest first. */
   readRegister(offset: number, wordCount: number): readonly number[] {
-    const value = this.#registerValue(offset);
-    const words = Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
+    const words = this.peekRegister(offset, wordCount);
     const read = this.#ports.trace.channel('register-read');
     if (read.active) {
       read.emit({ kind: 'register-read', register: registerNames.get(offset) ?? '', words });
     }
     return words;
+  }
+
+  /** The same for guards of steps, which no one sees. */
+  peekRegister(offset: number, wordCount: number): readonly number[] {
+    const value = this.#registerValue(offset);
+    return Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
   }
 
   #registerValue(offset: number): readonly number[] {

@@ -21,6 +21,8 @@ interface VtdTiming {
   readonly request: Window;
   /** From the end of a translation to the access of memory. */
   readonly access: Window;
+  /** One message between a device and the unit, for ATS. */
+  readonly link: Window;
   /** Fetch of one descriptor. */
   readonly descriptorFetch: Window;
   /** Execution of one invalidation or wait. */
@@ -45,6 +47,9 @@ export interface VtdConfig {
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
   readonly interruptCacheEntries: number;
+  /** Rows of the paging-structure caches (VT-d 6.2.5); 0: no such cache. */
+  readonly firstStagePagingEntries: number;
+  readonly secondStagePagingEntries: number;
   /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */

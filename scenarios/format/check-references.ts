@@ -1,8 +1,9 @@
 import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
-import type { FlowDefinition, ParameterSpec } from '../../models/linux/flow-definition.ts';
+import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { checkInterruptArgument, checkInterrupts } from './check-interrupts.ts';
+import { atsHint } from './check-invalidations.ts';
 import { checkLegacyStage, checkMachine, checkPasid, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
 import { closest } from './diagnostic.ts';
@@ -24,8 +25,12 @@ export function checkReferences(world: World): readonly Problem[] {
 
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
   const devices = Object.keys(world.platform.devices);
-  if ('dma' in task || 'interrupt' in task) {
+  if ('interrupt' in task) {
     return reference('device', task.device, devices, ['tasks', name, 'device']);
+  }
+  if ('dma' in task) {
+    const unknown = reference('device', task.device, devices, ['tasks', name, 'device']);
+    return unknown.length > 0 ? unknown : checkAts(world, task, ['tasks', name, 'dma']);
   }
   if ('steps' in task) {
     return checkSteps(world, task.steps, ['tasks', name, 'steps']);
@@ -60,6 +65,21 @@ function checkTask(world: World, name: string, task: WorldTask): readonly Proble
   return problems;
 }
 
+/** A function without ATS asks for no translations; with it, it needs entries that let it. */
+function checkAts(
+  world: World,
+  { device, dma }: Extract<WorldTask, { dma: object }>,
+  path: readonly PropertyKey[],
+): readonly Problem[] {
+  const hasAts = world.platform.devices[device]?.ats !== false;
+  if (dma.ats === true && !hasAts) {
+    return [wrong([...path, 'ats'], `"${device}" has no ATS`, atsHint(device))];
+  }
+  return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
+    ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]
+    : [];
+}
+
 /** A flow that takes a PASID writes tables that legacy mode lacks; one that takes a domain without a PASID, only those it has. */
 function checkFlowMode(
   world: World,
@@ -85,6 +105,9 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
     case 'device':
       return reference('device', String(value), Object.keys(world.platform.devices), path);
     case 'domain':
+      if (spec.orNotPresent && value === notPresent) {
+        return [];
+      }
       return [
         ...reference('domain', String(value), Object.keys(world.domains), path),
         ...checkLegacyStage(world, String(value), path),
@@ -99,7 +122,7 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
         ? checkPasid(world, value, path)
         : [wrong(path, `${key} must be a PASID, 0 to 0xfffff, got ${value}`)];
     case 'choice':
-      return typeof value === 'string' && spec.values.includes(value)
+      return typeof value !== 'boolean' && spec.values.includes(String(value))
         ? []
         : [{ path, part: 'value', ...unknownName(`value of ${key}`, String(value), spec.values) }];
   }

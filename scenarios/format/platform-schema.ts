@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { queueGenerations } from '../../models/linux/vtd/queue-fault-check.ts';
 import { name, ns } from './scalar-schemas.ts';
 
 const window = z
@@ -11,6 +12,7 @@ const timing = z.strictObject({
   quantumGap: window.default({ minNs: 0, maxNs: 1000 }).describe('From one quantum of an entry to the next.'),
   request: window.default({ minNs: 1, maxNs: 1_000_000_000 }).describe('From one DMA of a device to its next request.'),
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
+  link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
   deviceTlbTimeout: window
@@ -41,6 +43,13 @@ const iommu = z.strictObject({
   pasidCacheEntries: z.int().min(0).max(16).default(2),
   iotlbEntries: z.int().min(0).max(64).default(4),
   interruptCacheEntries: z.int().min(0).max(16).default(2),
+  firstStagePagingEntries: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Rows of the first-stage paging-structure cache.'),
+  secondStagePagingEntries: z.int().min(0).max(64).default(0).describe('Rows of the second-stage one.'),
   invalidationWaitsForFetch: z
     .boolean()
     .default(true)
@@ -89,28 +98,32 @@ const iommu = z.strictObject({
   timing: timing.prefault({}),
 });
 
-/** What a device does that is not as PCIe wants it, or how large its device TLB is; true is all defaults. */
-const ats = z
-  .union([
-    z.boolean(),
-    z.strictObject({
-      entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
-      answers: z
-        .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
-        .default('always')
-        .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
-      marksInFlight: z
-        .boolean()
-        .default(true)
-        .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
-      waitsForDma: z
-        .boolean()
-        .default(true)
-        .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
-      present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
-    }),
-  ])
-  .default(false);
+const atsConfig = z.strictObject({
+  entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
+  answers: z
+    .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
+    .default('always')
+    .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
+  marksInFlight: z
+    .boolean()
+    .default(true)
+    .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
+  waitsForDma: z
+    .boolean()
+    .default(true)
+    .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
+  present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
+});
+
+/** ATS of a device for which the scenario says only that it is on. */
+export const defaultAts = atsConfig.parse({});
+
+const linux = z.strictObject({
+  queuedInvalidation: z
+    .enum(queueGenerations)
+    .default('good-path')
+    .describe('What qi_submit_sync does when the queue reports an error; good-path never looks.'),
+});
 
 export const platform = z.strictObject({
   memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
@@ -129,6 +142,7 @@ export const platform = z.strictObject({
     .default(0)
     .describe('Dirty lines that caches may write back by themselves in a run.'),
   iommu,
+  linux: linux.prefault({}),
   devices: z.record(
     name,
     z.strictObject({
@@ -142,7 +156,10 @@ export const platform = z.strictObject({
         .max(8191)
         .default(0)
         .describe('RID_PASID of its context entry: the PASID of requests without one; Linux has 0.'),
-      ats: ats.describe('Address Translation Services enabled: the function has a device TLB.'),
+      ats: z
+        .union([z.boolean(), atsConfig])
+        .default(false)
+        .describe('Address Translation Services enabled: the function has a device TLB.'),
     }),
   ),
 });

@@ -28,6 +28,24 @@ const waitWords = encodeDescriptor({
   pageRequestDrain: false,
 });
 
+const completion = {
+  kind: 'translation-completion',
+  sid: 0x10,
+  pasid: 1,
+  iova: 0x1000,
+  status: 'success',
+  readable: true,
+  writable: false,
+  address: 0x5000,
+} as const;
+const deviceTlbDone = {
+  kind: 'invalidation-done',
+  invalidation: 'pasid-device-tlb',
+  granularity: 'pasid',
+  sidMask: 0xffff,
+  ...tags,
+} as const;
+
 const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'store-buffered', address: entryAddress, words: [0, 0] }, 'store nic.pasid[1] q0 = 0 (buffered)'],
   [storeQword(0), 'store nic.pasid[1] q0 = 0'],
@@ -170,6 +188,38 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'cache-hit', cache: 'interrupt-entry-cache', sid: 0x10, pasid: 3, did: 0, iova: 0 },
     'hit in interrupt entry cache: interrupt 3',
   ],
+  [
+    { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
+    'translation request PASID 1: read of 0x1000',
+  ],
+  [completion, 'answer: read of 0x5000 (page1)'],
+  [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
+  [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
+  [{ ...completion, readable: false, status: 'UR', address: 0 }, 'answer: UR'],
+  [
+    { kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 },
+    'discard the answer for 0x1000: overtaken by an invalidation',
+  ],
+  [
+    { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
+    'translated request: write to 0x5010 (page1+0x10)',
+  ],
+  [{ kind: 'ats-invalidation-received', sid: 0x10, itag: 3 }, 'invalidation request, ITag 3'],
+  [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
+  [
+    { kind: 'cache-filled', cache: 'device-tlb', ...tags, iova: 0x1010, pointer: -1, provenance: [] },
+    'fill device TLB: page 0x1000',
+  ],
+  [
+    { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
+    'drop from device TLB: a page of 0a:11.5',
+  ],
+  [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
+  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
+  [
+    { ...deviceTlbDone, invalidation: 'device-tlb', pasid: -1, granularity: 'page' },
+    'invalidate device TLB of 0a:11.5: no PASID, page 0x1000',
+  ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
   [
@@ -220,6 +270,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   ],
   [{ kind: 'device-tlb-timeout', sid: 0x10, itag: 1 }, 'time-out of ITag 1: ITE'],
   [{ kind: 'descriptor-lost', slot: 2, words: [...waitWords] }, 'drop descriptor 2: wait'],
+  [{ kind: 'batch-submitted', slots: [3] }, 'submit descriptor 3'],
+  [{ kind: 'batch-submitted', slots: [127, 0] }, 'submit descriptors 127, 0'],
+  [{ kind: 'error-ignored', slots: [3], error: -110 }, 'go on after -ETIMEDOUT, with descriptor 3 not done'],
+  [{ kind: 'error-ignored', slots: [3], error: -22 }, 'go on after -EINVAL, with descriptor 3 not done'],
   [{ kind: 'interrupt-entries-invalidated', index: 5, indexMask: 0 }, 'invalidate interrupt entries: 5'],
   [{ kind: 'interrupt-entries-invalidated', index: 4, indexMask: 2 }, 'invalidate interrupt entries: 4 from 4'],
   [{ kind: 'interrupt-entries-invalidated', index: -1, indexMask: 0 }, 'invalidate interrupt entries: all'],

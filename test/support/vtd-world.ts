@@ -22,6 +22,7 @@ import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
+import { buildInterrupts, type InterruptSketch } from './vtd-interrupts.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -59,15 +60,6 @@ export interface DmaSketch {
   readonly repeat?: number;
 }
 
-/** Interrupt remapping: posted-interrupt descriptors, words of table entries by index, sources by name. */
-interface InterruptSketch {
-  readonly descriptors?: readonly { readonly address: number; readonly words: ArrayLike<number> }[];
-  readonly entries?: Readonly<Record<number, ArrayLike<number>>>;
-  readonly sources: Readonly<
-    Record<string, { readonly sid?: number; readonly index: number; readonly repeat?: number }>
-  >;
-}
-
 /** What a world can be about; everything left out is the least that works: one device, no domain, no caches, sc. */
 export interface WorldSketch {
   readonly vtd?: Partial<Omit<VtdConfig, 'capabilities'>>;
@@ -101,6 +93,7 @@ const timing = {
   quantumGap: window,
   request: window,
   access: window,
+  link: window,
   descriptorFetch: window,
   invalidation: window,
   deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
@@ -116,6 +109,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
@@ -126,6 +120,8 @@ function configOf(sketch: WorldSketch): SystemConfig {
       pasidCacheEntries: 0,
       iotlbEntries: 0,
       interruptCacheEntries: 0,
+      firstStagePagingEntries: 0,
+      secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
@@ -291,13 +287,14 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    addDevice(parts, name, sid, isScalable ? pasids : []);
+    const present = sketch.endpoints?.[sid] !== 'gone';
+    addDevice(parts, { name, sid, present }, isScalable ? pasids : []);
   }
   for (const { device, pasid, domain } of attached) {
     if (isScalable) {
       parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
@@ -306,27 +303,11 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   return owners;
 }
 
-/** The interrupt remapping table, its entries that there are, and an entry for each source. */
-function buildInterrupts({ system, vtd, write }: WorldParts, sketch: InterruptSketch | undefined): void {
-  if (sketch === undefined) {
-    return;
-  }
-  system.remapInterrupts((sketch.descriptors ?? []).map((one, i) => ({ name: `descriptor-${i}`, ...one })));
-  const { entries = {}, sources } = sketch;
-  for (const [index, words] of Object.entries(entries)) {
-    write(vtd.interrupts.entryAddress(Number(index)), words);
-  }
-  const indices = [...Object.keys(entries).map(Number), ...Object.values(sources).map(({ index }) => index)];
-  for (const index of new Set(indices.filter((each) => each < 256))) {
-    system.registry.track(
-      vtd.interrupts.entryAddress(index),
-      `irte[${index}]`,
-      vtdEntryModels['interrupt-remapping-entry'],
-    );
-  }
-}
-
-function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {
+function addDevice(
+  { system, vtd, page, write }: WorldParts,
+  { name, sid, present }: { readonly name: string; readonly sid: number; readonly present: boolean },
+  pasids: readonly number[],
+): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
   const isScalable = system.config.vtd.mode === 'scalable';
   const upper = isScalable && devfn >= 0x80;
@@ -334,7 +315,7 @@ function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: 
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {
@@ -376,6 +357,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
   return {
     entryCount: registry.list().length,
     mode: config.vtd.mode,
+    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,

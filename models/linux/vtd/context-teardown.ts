@@ -92,9 +92,9 @@ export const copiedContextReplace = defineFlow({
     deviceTlb: { type: 'boolean', summary: 'Device-TLB invalidation of it; v7.0: false.', default: false },
   },
   *start({ cpu, vtd }, { device, from, to, order, clflush, deviceTlb }): Flow {
-    const { contextEntryAddress: address, sid } = vtd.device(device);
+    const { contextEntryAddress: address, sid, ats } = vtd.device(device);
     const { did } = vtd.domain(from);
-    const target = contextEntryFor(vtd.domain(to));
+    const target = contextEntryFor(vtd.domain(to), { ats });
     const zero = new Uint32Array(4);
     const [low, high] = qwordsOf(target) as [bigint, bigint];
     // The lock is held all the time.

@@ -1,8 +1,9 @@
 import type { Flow } from '../../../sim/operation.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { flushPasidEntry, pasidCacheInvalidation } from './pasid-flush.ts';
+import { flushPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 
 /*  CPU                               IOMMU fetcher
@@ -29,9 +30,16 @@ export const pasidReplace = defineFlow({
       values: ['struct-copy', 'teardown-setup', 'low-high', 'high-low', 'qwords', 'whole-low'],
     },
     sync: { type: 'boolean', summary: 'A PASID-cache invalidation between the two 128-bit stores.', default: false },
+    flush: { type: 'choice', summary: 'What is invalidated, and how.', values: pasidFlushes, default: 'full' },
+    deviceTlb: {
+      type: 'choice',
+      summary: 'When what a device with ATS has cached is flushed: after the new entry is in place, before, or both.',
+      values: ['after', 'before', 'before-and-after'],
+      default: 'after',
+    },
     hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
   },
-  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, hitless }): Flow {
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, deviceTlb, hitless }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
     const target = pasidEntryFor(newDomain);
@@ -41,8 +49,17 @@ export const pasidReplace = defineFlow({
       ([low, high]) => ((high as bigint) << 64n) | (low as bigint),
     );
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
-    const old = { address, pasid, domain: oldDomain, flush: 'full' } as const;
+    const old = {
+      device,
+      address,
+      pasid,
+      domain: oldDomain,
+      flush: deviceTlb === 'before' ? 'no-device-tlb' : flush,
+    } as const;
 
+    if (deviceTlb !== 'after') {
+      yield flushDeviceTlb(vtd, cpu, { device, pasid });
+    }
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
     switch (order) {

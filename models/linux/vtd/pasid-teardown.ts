@@ -49,7 +49,7 @@ export const pasidTeardown = defineFlow({
     const target = new Uint32Array(16);
     target[0] = faultIgnore === 'no' ? 0 : Number(faultProcessingDisable);
     const atOnce = qwordsWith(faultIgnore === 'kept' ? faultProcessingDisable : 0n);
-    const entry = { address, pasid, domain, row: 'teardown', flush } as const;
+    const entry = { device, address, pasid, domain, row: 'teardown', flush } as const;
 
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, [target]);

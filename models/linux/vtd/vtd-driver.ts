@@ -3,6 +3,7 @@ import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
+import type { SystemTrace } from '../../trace-events.ts';
 import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
@@ -28,6 +29,8 @@ export interface Device {
   readonly pasidDirectoryAddress: number;
   /** info->ats_enabled. */
   readonly ats: boolean;
+  /** Left out: it is there; false: its configuration space reads as all ones. */
+  readonly present?: boolean;
 }
 
 export interface VtdDriverPorts {
@@ -39,6 +42,7 @@ export interface VtdDriverPorts {
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
+  readonly trace: SystemTrace;
 }
 
 /** What the intel-iommu driver knows: devices, domains, and where their table entries are. */
@@ -86,10 +90,20 @@ export class VtdDriver {
     return device;
   }
 
+  /** The device with a requester ID. */
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
   domain(name: string): Domain {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
+  }
+
+  /** A device with this requester ID is known, and there. */
+  isPresent(sid: number): boolean {
+    return [...this.#devices.values()].some((device) => device.sid === sid && device.present !== false);
   }
 
   hasPasidTable(device: string, pasid: number): boolean {
@@ -124,6 +138,16 @@ export class VtdDriver {
       yield cpu.flushLine(line);
     }
     yield cpu.barrier('mb');
+  }
+
+  /** What the kernel log would say: a warning, for pictures and logs. */
+  note(text: string): Note {
+    const notes = this.#ports.trace.channel('flow-note');
+    return new Note('kernel log', () => {
+      if (notes.active) {
+        notes.emit({ kind: 'flow-note', text });
+      }
+    });
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { reachMarks } from '../../../models/checkers/reach.ts';
 import { interruptEntryFor } from '../../../models/linux/vtd/interrupt-table.ts';
+import type { EndpointSketch } from '../../support/test-endpoints.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
+import { invalidate, type RingEntry } from '../../support/vtd-queue.ts';
 import type { Direction } from '../../support/vtd-schedules.ts';
 import { nic, seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
 
@@ -33,6 +35,20 @@ const toCpu = interruptEntryFor({ format: 'remapped', sid: nic, vector: 0x41, de
 const interrupting = (entry: Uint32Array): WorldSketch => ({
   interrupts: { entries: { 3: entry }, sources: { interrupts: { index: 3 } } },
 });
+/** A PASID-based IOTLB invalidation with granularity 0. */
+const refused = [6, 0, 0, 0, 0, 0, 0, 0];
+
+function submits(batch: readonly RingEntry[], endpoints: EndpointSketch): WorldSketch {
+  return {
+    endpoints,
+    system: { linux: { queuedInvalidation: 'whole-batch' } },
+    tasks: {
+      *driver({ cpu, vtd }) {
+        yield* vtd.queue.submitSync(cpu, batch);
+      },
+    },
+  };
+}
 
 const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
   'fetch-overlaps-update': {
@@ -82,6 +98,18 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'invalidation-answered': {
+    reached: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },
+    missed: { world: submits([invalidate.iotlb()], { [nic]: 1 }), schedule: driverFirst },
+  },
+  'descriptor-refused': {
+    reached: { world: submits([refused], {}), schedule: driverFirst },
+    missed: { world: submits([invalidate.iotlb()], {}), schedule: driverFirst },
+  },
+  'descriptor-lost': {
+    reached: { world: submits([invalidate.deviceTlb()], { [nic]: 'gone' }), schedule: driverFirst },
+    missed: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },
   },
   'line-evicted': {
     reached: {
