@@ -3,7 +3,7 @@ import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
 import { type FlowDefinition, notPresent } from '../models/linux/flow-definition.ts';
 import { flows } from '../models/linux/flows.ts';
-import { buildDomain } from '../models/linux/page-table-builder.ts';
+import { buildDomain, type DomainTrees, type PageTableMemory } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
 import { System } from '../models/system.ts';
@@ -16,9 +16,14 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+
 import { assembleInterrupts } from './assemble-interrupts.ts';
+
+import { entryValues } from './format/check-entry-fields.ts';
+
 import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
+import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
 import {
   contextTableName,
   maxTrackedEntries,
@@ -69,10 +74,11 @@ class Assembly {
   }
 
   build(reach: readonly string[]): AssembledWorld {
-    const { domains, platform } = this.#world;
+    const { platform } = this.#world;
     const ram = {
       memory: this.#system.memory,
       allocatePage: (name: string) => this.#system.allocatePage(name),
+      trees: new Map<string, DomainTrees>(),
     };
     const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
     for (const [name, { requesterId, ats }] of Object.entries(platform.devices)) {
@@ -80,13 +86,8 @@ class Assembly {
         this.#system.addEndpoint(name, parseRequesterId(requesterId), ats === true ? defaultAts : ats);
       }
     }
-    for (const [name, { stage, did, map }] of Object.entries(domains)) {
-      const mappings = Object.entries(map).map(([iova, target]) => ({
-        iova: Number(iova),
-        address: this.page(typeof target === 'string' ? target : target.page),
-        writable: typeof target === 'string' || target.writable,
-      }));
-      this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
+    for (const name of domainsInOrder(this.#world)) {
+      this.#addDomain(ram, name);
     }
     // A page made in the middle of a run would have its address from the runs before.
     for (const name of pagesOfSteps(this.#world)) {
@@ -116,6 +117,19 @@ class Assembly {
     this.#system.seal();
     const { registry } = this.#system;
     return { system: this.#system, reached, entryNames: registry.list().map(({ name }) => name) };
+  }
+
+  #addDomain(ram: PageTableMemory, name: string): void {
+    const domain = this.#world.domains[name];
+    assert(domain !== undefined, `domain ${name} is known`);
+    const map = Object.entries(domain.map).map(([iova, target]) => ({
+      iova: Number(iova),
+      address: this.page(typeof target === 'string' ? target : target.page),
+      writable: typeof target === 'string' || target.writable,
+    }));
+    const { stage, did, entry } = domain;
+    const shares = sharedTables(this.#world, domain);
+    this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map, entry: entryValues(entry), shares }));
   }
 
   /** A page of memory by its name; made when first named. */

@@ -1,5 +1,6 @@
 import { type PhysicalMemory, pageBytes } from '../memory/physical-memory.ts';
 import { encodeFirstStagePagingEntry } from '../vtd/entries/first-stage-paging-entry.ts';
+import type { PasidEntryValues } from '../vtd/entries/pasid-entry.ts';
 import { encodeSecondStagePagingEntry } from '../vtd/entries/second-stage-paging-entry.ts';
 import type { Domain, Stage } from './vtd/vtd-driver.ts';
 
@@ -19,45 +20,67 @@ export interface DomainPlan {
   readonly stage: Stage;
   readonly did: number;
   readonly map: readonly Mapping[];
+  readonly entry?: PasidEntryValues;
+  /** Domains, built before, whose tables are this one's too. */
+  readonly shares?: { readonly first?: string | undefined; readonly second?: string | undefined };
 }
 
 export interface PageTableMemory {
   readonly memory: PhysicalMemory;
   readonly allocatePage: (name: string) => number;
+  /** Tables of the domains built so far, by name of the domain; filled by {@link buildDomain}. */
+  readonly trees?: Map<string, DomainTrees>;
+}
+
+export interface DomainTrees {
+  readonly first?: Tables | undefined;
+  readonly second?: Tables | undefined;
 }
 
 /** Writes the tables of a domain into memory before a run: four levels, accessed and dirty flags set. */
 export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
-  const { name, stage, did, map } = plan;
+  const { name, stage, did, entry = {} } = plan;
+  const trees = treesOf(ram, plan);
+  ram.trees?.set(name, trees);
+  return {
+    name,
+    stage,
+    did,
+    // What the first stage points to is a guest address when nested.
+    firstStageTable: trees.first === undefined ? 0 : trees.first.pointerBase + trees.first.root,
+    secondStageTable: trees.second?.root ?? 0,
+    entry,
+  };
+}
+
+function treesOf(ram: PageTableMemory, { name, stage, map, shares = {} }: DomainPlan): DomainTrees {
+  const sharedFirst = ram.trees?.get(shares.first ?? '')?.first;
+  const sharedSecond = ram.trees?.get(shares.second ?? '')?.second;
+  const newFirst = (base: number): Tables => new Tables(ram, `${name} first-stage table`, firstStageWords, base);
+  const second = (): Tables => sharedSecond ?? new Tables(ram, `${name} second-stage table`, secondStageWords);
   switch (stage) {
     case 'pass-through':
-      return { name, stage, did, firstStageTable: 0, secondStageTable: 0 };
-    case 'first': {
-      const tables = new Tables(ram, `${name} first-stage table`, firstStageWords);
-      for (const { iova, address, writable } of map) {
-        tables.map(iova, address, writable);
-      }
-      return { name, stage, did, firstStageTable: tables.root, secondStageTable: 0 };
-    }
-    case 'second': {
-      const tables = new Tables(ram, `${name} second-stage table`, secondStageWords);
-      for (const { iova, address, writable } of map) {
-        tables.map(iova, address, writable);
-      }
-      return { name, stage, did, firstStageTable: 0, secondStageTable: tables.root };
-    }
+      return {};
+    case 'first':
+      return { first: mapped(sharedFirst ?? newFirst(0), map) };
+    case 'second':
+      return { second: mapped(second(), map) };
     case 'nested': {
-      const guest = new Tables(ram, `${name} first-stage table`, firstStageWords, guestBase);
-      for (const { iova, address, writable } of map) {
-        guest.map(iova, guestBase + address, writable);
+      const guest = mapped(sharedFirst ?? newFirst(guestBase), map);
+      const host = second();
+      for (const page of [...guest.pages, ...guest.targets]) {
+        host.map(guest.pointerBase + page, page, true);
       }
-      const host = new Tables(ram, `${name} second-stage table`, secondStageWords);
-      for (const page of [...guest.pages, ...map.map(({ address }) => address)]) {
-        host.map(guestBase + page, page, true);
-      }
-      return { name, stage, did, firstStageTable: guestBase + guest.root, secondStageTable: host.root };
+      return { first: guest, second: host };
     }
   }
+}
+
+function mapped(tables: Tables, map: readonly Mapping[]): Tables {
+  for (const { iova, address, writable } of map) {
+    tables.map(iova, address, writable);
+  }
+  return tables;
 }
 
 type EntryWords = (address: number, options: { readonly leaf: boolean; readonly writable: boolean }) => Uint32Array;
@@ -75,22 +98,24 @@ const firstStageWords: EntryWords = (address, { leaf, writable }) =>
 const secondStageWords: EntryWords = (address, { leaf, writable }) =>
   encodeSecondStagePagingEntry({ read: 1, write: writable || !leaf ? 1 : 0, address });
 
-/** One tree of tables; `pointerBase` is added to every table pointer (the guest's view of a nested domain). */
+/** One tree of tables; `pointerBase` is added to every pointer in it (the guest's view of a nested domain). */
 class Tables {
   readonly root: number;
   /** All table pages, by host-physical address. */
   readonly pages: number[] = [];
+  /** All pages that leaves lead to, likewise. */
+  readonly targets: number[] = [];
+  readonly pointerBase: number;
   readonly #ram: PageTableMemory;
   readonly #name: string;
   readonly #words: EntryWords;
-  readonly #pointerBase: number;
   readonly #children = new Map<string, number>();
 
   constructor(ram: PageTableMemory, name: string, words: EntryWords, pointerBase = 0) {
     this.#ram = ram;
     this.#name = name;
     this.#words = words;
-    this.#pointerBase = pointerBase;
+    this.pointerBase = pointerBase;
     this.root = this.#newTable(levels);
   }
 
@@ -103,12 +128,13 @@ class Tables {
       if (child === undefined) {
         child = this.#newTable(level - 1);
         this.#children.set(key, child);
-        const words = this.#words(child + this.#pointerBase, { leaf: false, writable: true });
+        const words = this.#words(child + this.pointerBase, { leaf: false, writable: true });
         this.#ram.memory.initialise(entryAddress, words);
       }
       table = child;
     }
-    const words = this.#words(address, { leaf: true, writable });
+    this.targets.push(address);
+    const words = this.#words(this.pointerBase + address, { leaf: true, writable });
     this.#ram.memory.initialise(table + indexAt(iova, 1) * 8, words);
   }
 

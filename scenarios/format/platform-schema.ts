@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { queueGenerations } from '../../models/linux/vtd/queue-fault-check.ts';
-import { name, ns } from './scalar-schemas.ts';
+import { bareName, ns } from './scalar-schemas.ts';
 
 const window = z
   .strictObject({ minNs: ns, maxNs: ns })
@@ -144,7 +144,7 @@ export const platform = z.strictObject({
   iommu,
   linux: linux.prefault({}),
   devices: z.record(
-    name,
+    bareName,
     z.strictObject({
       requesterId: z
         .string()

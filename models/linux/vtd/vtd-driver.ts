@@ -4,6 +4,7 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
 import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
@@ -17,6 +18,8 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
+  /** Fields of the PASID entry that are other than what the driver sets. */
+  readonly entry?: PasidEntryValues;
 }
 
 export interface Device {
