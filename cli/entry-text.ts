@@ -85,7 +85,12 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
   },
   'scalable-context-entry': {
     layout: scalableContextEntry,
-    shown: [{ name: 'present' }, { name: 'pasidEnable', hideZero: true }, { name: 'pasidDirectoryPointer' }],
+    shown: [
+      { name: 'present' },
+      { name: 'pasidEnable', hideZero: true },
+      { name: 'pasidDirectoryPointer' },
+      { name: 'ridPasid', hideZero: true },
+    ],
   },
   'pasid-directory-entry': {
     layout: pasidDirectoryEntry,
