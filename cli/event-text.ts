@@ -24,6 +24,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `clflush ${memoryText(book, event.address, 0)}`;
     case 'line-evicted':
       return `write back ${memoryText(book, event.address, 0)} (eviction)`;
+    case 'write-buffer-flushed':
+      return `flush the write buffer: ${event.lines} ${event.lines === 1 ? 'line' : 'lines'}`;
     case 'register-written':
       return `write ${event.register} = ${wordsText(event.words)}`;
     case 'register-read':
@@ -42,6 +44,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return entryUsedText(event, book);
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'cached-fault':
+      return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':
       return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'cache-dropped':
@@ -99,7 +103,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'batch-submitted':
       return `submit ${slotsText(event.slots)}`;
     case 'error-ignored':
-      return `go on after ${errorNames.get(event.error) ?? event.error}, with ${slotsText(event.slots)} not done`;
+      return `ignore ${errorNames.get(event.error) ?? event.error} of ${slotsText(event.slots)} and go on`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -274,8 +278,9 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
   if (event.cache === 'device-tlb') {
     return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${requesterText(event.sid)}`;
   }
-  const device = event.cache === 'iotlb' ? '' : `${requesterText(event.sid)}, `;
-  const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
+  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${requesterText(event.sid)}, ` : '';
+  const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
+  const pasid = hasPasid && event.pasid >= 0 ? `, PASID ${event.pasid}` : '';
   return `${device}DID ${event.did}${pasid}`;
 }
 

@@ -104,6 +104,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'entry-used':
       return event.entry >= 0 ? [event.entry] : [];
     case 'cache-filled':
+    case 'cached-fault':
     case 'fault':
     case 'dma':
     case 'interrupt':
@@ -117,6 +118,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':
+    case 'write-buffer-flushed':
     case 'register-written':
     case 'register-read':
     case 'cache-hit':

@@ -16,6 +16,7 @@ import type { Access, AccessSink, Core } from './memory/memory-model.ts';
 import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
 import { SequentialCore } from './memory/sequential-core.ts';
 import { TsoCore } from './memory/tso-core.ts';
+import { WriteBuffer } from './memory/write-buffer.ts';
 import type { AtsConfig } from './pcie/ats-config.ts';
 import { AtsEndpoint } from './pcie/ats-endpoint.ts';
 import { AtsSource } from './pcie/ats-source.ts';
@@ -82,6 +83,7 @@ export class System {
     this.memory = new PhysicalMemory(this.arena, {
       pageCount: config.memoryPages,
       coherentWalks: config.coherentWalks,
+      hasWriteBuffer: config.vtd.capabilities.RWBF === 1,
     });
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, config.trackedEntries);
     this.rootTable = this.allocatePage('root table');
@@ -96,10 +98,14 @@ export class System {
       rootTable: this.rootTable,
       queueAddress,
       deviceTlbs: deviceTlbs ?? this.#endpoints,
+      writeBuffer: config.vtd.capabilities.RWBF === 1 ? new WriteBuffer(this.memory, this.trace) : undefined,
     });
     this.driver = new VtdDriver({
       registry: this.registry,
       coherentWalks: config.coherentWalks,
+      capabilities: config.vtd.capabilities,
+      commandRegister: vtdRegisters + registerOffset.globalCommand,
+      statusRegister: vtdRegisters + registerOffset.globalStatus,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
       interrupts: new InterruptTable(this.#place('irq_2_ir_lock', driverPage + 2 * lineBytes, 4)),
@@ -252,8 +258,10 @@ export class System {
     }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
-      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
-      this.agents.push({ process: 'cache eviction', column: 'CPU caches' });
+      const isBuffered = this.config.vtd.capabilities.RWBF === 1;
+      const process = isBuffered ? 'write buffer' : 'cache eviction';
+      this.kernel.addProcess({ name: process, kind: 'optional', body: eviction.evictStep() });
+      this.agents.push({ process, column: isBuffered ? 'write buffer' : 'CPU caches' });
     }
     const violations = this.trace.channel('violation');
     this.kernel.onViolation = (violation) => {

@@ -36,6 +36,7 @@ export type TraceEvent =
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
+  | { readonly kind: 'write-buffer-flushed'; readonly lines: number }
   | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
   | { readonly kind: 'register-read'; readonly register: string; readonly words: readonly number[] }
   | {
@@ -81,6 +82,15 @@ export type TraceEvent =
       readonly pasid: number;
       readonly did: number;
       readonly iova: number;
+    }
+  | {
+      readonly kind: 'cached-fault';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly reason: number;
+      readonly provenance: readonly number[];
     }
   | {
       readonly kind: 'cache-filled';
@@ -285,6 +295,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   barrier: ['name'],
   'line-flushed': ['address'],
   'line-evicted': ['address'],
+  'write-buffer-flushed': ['lines'],
   'register-written': ['register', 'words'],
   'register-read': ['register', 'words'],
   'entry-declared': ['structure', 'entry', 'version', 'words'],
@@ -294,6 +305,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
   'page-table-read': ['stage', 'level', 'address', 'words'],

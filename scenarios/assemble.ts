@@ -281,6 +281,7 @@ class Assembly {
       entryCount: registry.list().length,
       mode: iommu.mode,
       hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
+      walksSeeStores: iommu.coherentWalks && iommu.capabilities.RWBF !== 1,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
       structureOfEntry: (entry) => registry.modelOf(entry).structure,

@@ -17,7 +17,7 @@ import {
   WaitForWord,
   type Width,
 } from './cpu-operations.ts';
-import { LoadRegister, ReadDevice, type SeenState, WaitForChange } from './device-operations.ts';
+import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
 
 /**
  * One CPU as driver code sees it: every access is one step. Values are bigints, because flows are read by people;
@@ -100,6 +100,11 @@ export class Cpu {
   /** readl/readq of a device register: after earlier register writes of this CPU, not after its earlier stores. */
   readRegister(address: number, widthBits: 32 | 64): Operation<bigint> {
     return new LoadRegister(this.#core, address, widthBits);
+  }
+
+  /** Blocks until the bits of a 32-bit register are clear, as a loop of readl does. */
+  waitForRegister(address: number, mask: number, label: string): Operation<void> {
+    return new WaitForRegister(this.#core, { address, mask, label });
   }
 
   /** writel/writeq to a device register. */

@@ -24,6 +24,29 @@ export class LoadRegister extends CpuOperation<bigint> {
   }
 }
 
+/** Reads a register until bits of it are clear; only the read that finds them so is a step. */
+export class WaitForRegister extends CpuOperation<void> {
+  readonly #address: number;
+  readonly #mask: number;
+  readonly label: string;
+
+  constructor(cpu: CpuCore, wait: { address: number; mask: number; label: string }) {
+    super(cpu);
+    this.#address = wait.address;
+    this.#mask = wait.mask;
+    this.label = wait.label;
+  }
+
+  override ready(): boolean {
+    const { core, peekRegister } = this.cpu.ports;
+    return core.canReadRegister() && ((peekRegister(this.#address, 1)[0] as number) & this.#mask) === 0;
+  }
+
+  execute(): void {
+    this.cpu.ports.readRegister(this.#address, 1);
+  }
+}
+
 /** A 32-bit device register as a loop has last read it. */
 export interface SeenRegister {
   readonly address: number;

@@ -85,6 +85,10 @@ export class IotlbAccess {
         ? pasidCache.find((r) => pasidCache.sid(r) === sid && pasidCache.pasid(r) === tablePasid)
         : -1;
     const did = cached === -1 ? latchedDid(this.#reader) : pasidCache.did(cached);
+    state.moveTo(walkPhase.access);
+    if (state.mustNotCache.get() === 1) {
+      return 0;
+    }
     const frame = Math.floor(this.output / 4096);
     const rights = accessOf(request) | (deviceTlbFault(this.#reader) === 0 ? deviceTlbRight : 0);
     const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), rights];
@@ -97,7 +101,6 @@ export class IotlbAccess {
         provenance: (slot) => state.provenance(slot),
       },
     );
-    state.moveTo(walkPhase.access);
     return 0;
   }
 }

@@ -12,6 +12,7 @@ const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as 
 export function checkDomains(world: World): readonly Problem[] {
   return Object.entries(world.domains).flatMap(([name, domain]) => [
     ...checkName(name),
+    ...checkId(world, name, domain),
     ...checkMap(name, domain),
     ...checkSharing(world, name, domain),
     ...checkEntryFields(world, name, domain),
@@ -22,6 +23,13 @@ export function checkDomains(world: World): readonly Problem[] {
 function checkName(name: string): readonly Problem[] {
   return name === notPresent
     ? [{ path: ['domains', name], part: 'key', message: `"${notPresent}" is no name of a domain` }]
+    : [];
+}
+
+/** With caching mode DID 0 stands for what is not present (VT-d 6.2.2.1, 6.2.3.1). */
+function checkId({ platform }: World, name: string, { did }: WorldDomain): readonly Problem[] {
+  return platform.iommu.capabilities.CM === 1 && did === 0
+    ? [wrong(['domains', name, 'did'], 'with CM: 1 the DID 0 is reserved', 'give the domain another one')]
     : [];
 }
 
@@ -47,7 +55,7 @@ function checkMap(domain: string, { stage, map }: WorldDomain): readonly Problem
 
 function checkSharing(world: World, name: string, domain: WorldDomain): readonly Problem[] {
   const { sameTables } = domain;
-  if (sameTables === undefined) {
+  if (sameTables === undefined || (typeof sameTables !== 'string' && Object.keys(sameTables).length === 0)) {
     return [];
   }
   const path = ['domains', name, 'sameTables'];

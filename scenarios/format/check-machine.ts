@@ -52,6 +52,15 @@ function checkPlatform({ platform }: World): readonly Problem[] {
     const message = `a CPU step takes at least cpuStepNs, ${cpuStepNs}, but at most preemptMaxNs, ${preemptMaxNs}`;
     problems.push({ path: ['platform', 'cpuStepNs'], part: 'key', message, hint: 'make preemptMaxNs greater' });
   }
+  if (iommu.capabilities.RWBF === 1 && !iommu.coherentWalks) {
+    problems.push({
+      path: ['platform', 'iommu', 'capabilities', 'RWBF'],
+      part: 'key',
+      message:
+        'stores stay in a write buffer or in CPU caches, not in both: there is one view of memory behind the CPUs',
+      hint: 'set platform.iommu.coherentWalks: true',
+    });
+  }
   if (iommu.iotlbLookupComparesDid && iommu.iotlbFirst) {
     problems.push({
       path: ['platform', 'iommu', 'iotlbLookupComparesDid'],

@@ -21,7 +21,8 @@ const timing = z.strictObject({
 });
 
 const capabilities = z.strictObject({
-  CM: z.int().min(0).max(0).optional().describe('Caching mode; 1 is not modelled yet.'),
+  CM: z.int().min(0).max(1).optional().describe('Caching mode: entries that fault are cached too.'),
+  RWBF: z.int().min(0).max(1).optional().describe('Stores stay in a write buffer of the chipset until it is flushed.'),
   SRS: z.int().min(0).max(1).optional().describe('Supervisor requests supported.'),
   firstStageModeAlwaysUsed: z.int().min(0).max(1).optional().describe('FSPM is checked in every entry (UNVERIFIED).'),
 });

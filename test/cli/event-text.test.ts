@@ -63,6 +63,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
+  [
+    { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },
+    'PASID cache keeps an entry that faults: 59h',
+  ],
   [{ kind: 'register-written', register: 'IQT', words: [0x40] }, 'write IQT = 0x40'],
   [
     { kind: 'entry-declared', ...pasidEntry, version: 2, words: attached },
@@ -272,8 +277,8 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'descriptor-lost', slot: 2, words: [...waitWords] }, 'drop descriptor 2: wait'],
   [{ kind: 'batch-submitted', slots: [3] }, 'submit descriptor 3'],
   [{ kind: 'batch-submitted', slots: [127, 0] }, 'submit descriptors 127, 0'],
-  [{ kind: 'error-ignored', slots: [3], error: -110 }, 'go on after -ETIMEDOUT, with descriptor 3 not done'],
-  [{ kind: 'error-ignored', slots: [3], error: -22 }, 'go on after -EINVAL, with descriptor 3 not done'],
+  [{ kind: 'error-ignored', slots: [3], error: -110 }, 'ignore -ETIMEDOUT of descriptor 3 and go on'],
+  [{ kind: 'error-ignored', slots: [3], error: -22 }, 'ignore -EINVAL of descriptor 3 and go on'],
   [{ kind: 'interrupt-entries-invalidated', index: 5, indexMask: 0 }, 'invalidate interrupt entries: 5'],
   [{ kind: 'interrupt-entries-invalidated', index: 4, indexMask: 2 }, 'invalidate interrupt entries: 4 from 4'],
   [{ kind: 'interrupt-entries-invalidated', index: -1, indexMask: 0 }, 'invalidate interrupt entries: all'],

@@ -5,6 +5,7 @@ import { contextEntryFor } from '../../models/linux/vtd/context-entry-update.ts'
 import { pasidEntryFor } from '../../models/linux/vtd/pasid-encoding.ts';
 import type { Domain, Stage, VtdDriver } from '../../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../../models/memory/cpu.ts';
+import type { AtsConfig } from '../../models/pcie/ats-config.ts';
 import { System } from '../../models/system.ts';
 import type { SystemConfig } from '../../models/system-config.ts';
 import type { TraceEvent } from '../../models/trace-events.ts';
@@ -58,6 +59,8 @@ export interface DmaSketch {
   readonly iova?: number;
   readonly write?: boolean;
   readonly repeat?: number;
+  /** Left out: whether the world has ATS. */
+  readonly ats?: boolean;
 }
 
 /** What a world can be about; everything left out is the least that works: one device, no domain, no caches, sc. */
@@ -67,6 +70,8 @@ export interface WorldSketch {
   readonly system?: Partial<Omit<SystemConfig, 'vtd'>>;
   /** Requester IDs by name; `nic` is 00:02.0 if left out. */
   readonly devices?: Readonly<Record<string, number>>;
+  /** Every device has ATS; what is left out is as PCIe wants it, with one row. */
+  readonly ats?: Partial<AtsConfig>;
   readonly domains?: Readonly<Record<string, DomainSketch>>;
   readonly attach?: readonly { readonly device?: string; readonly pasid?: number; readonly domain: string }[];
   /** PASIDs whose tables there are, besides those attached. */
@@ -175,8 +180,8 @@ export class VtdWorld {
       const place = { cpu, idleSteps: 0 };
       this.system.addTask(name, place, (ownCpu) => start({ ...this.parts, cpu: ownCpu }));
     }
-    for (const [name, dma] of Object.entries(sketch.dma ?? {})) {
-      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma });
+    for (const [name, { ats = sketch.ats !== undefined, ...dma }] of Object.entries(sketch.dma ?? {})) {
+      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, ats);
     }
     for (const [name, source] of Object.entries(sketch.interrupts?.sources ?? {})) {
       this.system.addInterruptSource(name, { sid: nic, repeat: 1, ...source });
@@ -287,8 +292,11 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    const present = sketch.endpoints?.[sid] !== 'gone';
-    addDevice(parts, { name, sid, present }, isScalable ? pasids : []);
+    const present = sketch.endpoints?.[sid] !== 'gone' && sketch.ats?.present !== false;
+    addDevice(parts, { name, sid, present, ats: sketch.ats !== undefined }, isScalable ? pasids : []);
+    if (sketch.ats !== undefined) {
+      system.addEndpoint(name, sid, { ...wellBehaved, ...sketch.ats });
+    }
   }
   for (const { device, pasid, domain } of attached) {
     if (isScalable) {
@@ -303,9 +311,11 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   return owners;
 }
 
+const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
+
 function addDevice(
   { system, vtd, page, write }: WorldParts,
-  { name, sid, present }: { readonly name: string; readonly sid: number; readonly present: boolean },
+  { name, sid, present, ats }: { name: string; sid: number; present: boolean; ats: boolean },
   pasids: readonly number[],
 ): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
@@ -315,12 +325,12 @@ function addDevice(
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false, present });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {
     const context = { present: 1, pasidEnable: 1, pasidDirectoryPointer: pasidDirectoryAddress };
-    write(contextEntryAddress, encodeScalableContextEntry(context));
+    write(contextEntryAddress, encodeScalableContextEntry({ ...context, deviceTlbEnable: Number(ats) }));
   }
   for (const pasid of pasids) {
     if (!vtd.hasPasidTable(name, pasid)) {
@@ -358,6 +368,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
     entryCount: registry.list().length,
     mode: config.vtd.mode,
     hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
+    walksSeeStores: config.coherentWalks && config.vtd.capabilities.RWBF === 0,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,

@@ -39,10 +39,17 @@ export const contextSetup = defineFlow({
       summary: 'no-barrier: plain stores, P may come first; barrier: dma_wmb before P.',
       values: ['no-barrier', 'barrier'],
     },
+    flush: {
+      type: 'choice',
+      summary: 'linux: write buffer, or with CM=1 context cache and IOTLB.',
+      values: ['linux', 'none', 'write-buffer-only'],
+      default: 'linux',
+    },
   },
-  *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
-    const { contextEntryAddress: address, ats } = vtd.device(device);
-    const target = contextEntryFor(vtd.domain(domainName), { ats });
+  *start({ cpu, vtd }, { device, domain: domainName, order, flush }): Flow {
+    const { contextEntryAddress: address, sid, ats } = vtd.device(device);
+    const domain = vtd.domain(domainName);
+    const target = contextEntryFor(domain, { ats });
     const [low, high] = qwordsOf(target) as [bigint, bigint];
     const fields: PlainStore[] = [
       { address: address + 8, widthBits: 64, value: high },
@@ -60,6 +67,13 @@ export const contextSetup = defineFlow({
       yield cpu.store64(address, low);
     }
     yield vtd.flushCache(cpu, address, 16);
+    if (vtd.cachingMode && flush === 'linux') {
+      // What was not present is cached under DID 0 (VT-d 6.2.2).
+      yield vtd.queue.submitSync(cpu, [{ kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 }]);
+      yield vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
+    } else if (flush !== 'none') {
+      yield vtd.flushWriteBuffer(cpu);
+    }
     yield vtd.unlock(cpu);
     yield vtd.endUpdate(address, target);
   },

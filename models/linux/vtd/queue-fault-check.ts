@@ -4,7 +4,14 @@ import { faultStatusBit } from '../../vtd/queue-errors.ts';
 import { type Batch, type QueueRing, slotStatus } from './queue-ring.ts';
 
 /** What qi_submit_sync does when the queue reports an error, by kernel; `good-path` never looks. */
-export const queueGenerations = ['good-path', 'odd-slots', 'retry-for-ever', 'presence-check', 'whole-batch'] as const;
+export const queueGenerations = [
+  'good-path',
+  'odd-slots',
+  'retry-for-ever',
+  'presence-check',
+  'whole-batch',
+  'own-functions',
+] as const;
 export type QueueGeneration = (typeof queueGenerations)[number];
 
 interface Generation {
@@ -14,13 +21,23 @@ interface Generation {
   readonly checksPresence: boolean;
   /** Looks for the refused descriptor in all slots of the batch, not in the first one only. */
   readonly looksAtWholeBatch: boolean;
+  /** Asks after the functions of its own batch, whoever handled the time-out, instead of the one in ITESID. */
+  readonly asksItsFunctions: boolean;
 }
 
+const first: Generation = {
+  walksOddSlots: false,
+  checksPresence: false,
+  looksAtWholeBatch: false,
+  asksItsFunctions: false,
+};
+
 const generations: Readonly<Record<Exclude<QueueGeneration, 'good-path'>, Generation>> = {
-  'odd-slots': { walksOddSlots: true, checksPresence: false, looksAtWholeBatch: false },
-  'retry-for-ever': { walksOddSlots: false, checksPresence: false, looksAtWholeBatch: false },
-  'presence-check': { walksOddSlots: false, checksPresence: true, looksAtWholeBatch: false },
-  'whole-batch': { walksOddSlots: false, checksPresence: true, looksAtWholeBatch: true },
+  'odd-slots': { ...first, walksOddSlots: true },
+  'retry-for-ever': first,
+  'presence-check': { ...first, checksPresence: true },
+  'whole-batch': { ...first, checksPresence: true, looksAtWholeBatch: true },
+  'own-functions': { ...first, looksAtWholeBatch: true, asksItsFunctions: true },
 };
 
 /** What qi_submit_sync returns; `again` never leaves it. */
@@ -69,7 +86,8 @@ export class QueueFaultCheck {
     this.#generation = generations[generation];
   }
 
-  *check(cpu: Cpu, batch: Batch): Flow<FaultCheck> {
+  /** `functions`: requester IDs that descriptors of the batch ask to invalidate their device TLB. */
+  *check(cpu: Cpu, batch: Batch, functions: readonly number[]): Flow<FaultCheck> {
     const { registers } = this.#ports;
     let status = yield* cpu.readRegister(registers.status, 32);
     let head: bigint | undefined;
@@ -82,7 +100,7 @@ export class QueueFaultCheck {
       }
     }
     if ((status & timeoutError) !== 0n) {
-      const result = yield* this.#afterTimeout(cpu, batch);
+      const result = yield* this.#afterTimeout(cpu, batch, functions);
       if (result !== queueResult.done) {
         return { result, status, head };
       }
@@ -93,6 +111,20 @@ export class QueueFaultCheck {
       status &= ~completionError;
     }
     return { result: queueResult.done, status, head };
+  }
+
+  /** The wait of a batch was aborted: it is submitted again, unless that is known to end in the same way. */
+  *afterAbort(cpu: Cpu, functions: readonly number[]): Flow<QueueResult> {
+    for (const sid of this.#generation.asksItsFunctions ? functions : []) {
+      if (!(yield* this.#isPresent(cpu, sid))) {
+        return queueResult.timedOut;
+      }
+    }
+    return queueResult.again;
+  }
+
+  *#isPresent(cpu: Cpu, sid: number): Flow<boolean> {
+    return yield* cpu.readDevice('pci_device_is_present', () => this.#ports.isPresent(sid));
   }
 
   #isOurs(slot: number, { first, count }: Batch): boolean {
@@ -108,7 +140,7 @@ export class QueueFaultCheck {
   }
 
   /** Every wait that hardware had fetched is aborted and never completes: whoever waits for one is told by its status. */
-  *#afterTimeout(cpu: Cpu, { waitSlot }: Batch): Flow<QueueResult> {
+  *#afterTimeout(cpu: Cpu, { waitSlot }: Batch, functions: readonly number[]): Flow<QueueResult> {
     const { ring, registers, slotCount } = this.#ports;
     const head = Number((yield* cpu.readRegister(registers.head, 32)) >> offsetShift);
     const tail = Number((yield* cpu.readRegister(registers.tail, 32)) >> offsetShift);
@@ -120,13 +152,10 @@ export class QueueFaultCheck {
     for (const slot of aborted) {
       yield cpu.store32(ring.statusAddress(slot), BigInt(slotStatus.abort));
     }
-    if (this.#generation.checksPresence && sid !== 0) {
-      const present = yield* cpu.readDevice('pci_device_is_present', () => this.#ports.isPresent(sid));
-      if (!present) {
-        return queueResult.timedOut;
-      }
+    if (this.#generation.checksPresence && sid !== 0 && !(yield* this.#isPresent(cpu, sid))) {
+      return queueResult.timedOut;
     }
-    return aborted.includes(waitSlot) ? queueResult.again : queueResult.done;
+    return aborted.includes(waitSlot) ? yield* this.afterAbort(cpu, functions) : queueResult.done;
   }
 
   *#slotsToAbort(head: number, tail: number, statuses: readonly number[]): Flow<readonly number[]> {

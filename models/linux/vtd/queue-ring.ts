@@ -1,6 +1,13 @@
 import type { Arena } from '../../../sim/arena.ts';
 import { BitSet, Cell } from '../../../sim/containers.ts';
-import { descriptorBytes, encodeDescriptor, type InvalidationDescriptor } from '../../vtd/descriptors.ts';
+import {
+  decodeDescriptor,
+  descriptorBytes,
+  descriptorType,
+  deviceTlbRequest,
+  encodeDescriptor,
+  type InvalidationDescriptor,
+} from '../../vtd/descriptors.ts';
 
 /** desc_status[] of drivers/iommu/intel/dmar.c; hardware writes `done`. */
 export const slotStatus = { free: 0, inUse: 1, done: 2, abort: 3 } as const;
@@ -108,6 +115,14 @@ export class QueueRing {
     }
     return words;
   }
+}
+
+/** Requester ID of the function that a device-TLB invalidation goes to; undefined for any other descriptor. */
+export function functionAsked(words: readonly number[]): number | undefined {
+  const type = decodeDescriptor(words, 0);
+  return type === descriptorType.deviceTlb || type === descriptorType.pasidDeviceTlb
+    ? deviceTlbRequest(words, 0).sid
+    : undefined;
 }
 
 /** The eight words of a descriptor, or those that a caller gives as they are. */

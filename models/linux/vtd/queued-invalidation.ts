@@ -12,7 +12,7 @@ import {
   type QueueResult,
   queueResult,
 } from './queue-fault-check.ts';
-import { type Batch, QueueRing, type RingPlaces, slotStatus, wordsOfDescriptor } from './queue-ring.ts';
+import { type Batch, functionAsked, QueueRing, type RingPlaces, slotStatus, wordsOfDescriptor } from './queue-ring.ts';
 
 interface QueuedInvalidationPlaces extends RingPlaces {
   readonly lockAddress: number;
@@ -117,11 +117,12 @@ export class QueuedInvalidation {
     descriptors: Descriptors,
     faults: QueueFaultCheck,
   ): Flow<{ readonly result: QueueResult; readonly slots: readonly number[] }> {
+    const functions = descriptors.map(wordsOfDescriptor).flatMap((words) => functionAsked(words) ?? []);
     for (let round = 1; ; round += 1) {
       const batch = yield* this.#takeSlots(cpu, descriptors.length);
       const slots = this.#ring.slotsOf(batch);
       yield this.#write(cpu, batch, descriptors);
-      const result = yield* this.#poll(cpu, batch, faults);
+      const result = yield* this.#poll(cpu, batch, { faults, functions });
       yield this.#storeStatuses(cpu, batch, slotStatus.free);
       yield new Note('reclaim_free_desc', () => this.#ring.free(batch));
       yield cpu.unlock(this.#ports.places.lockAddress);
@@ -152,7 +153,11 @@ export class QueuedInvalidation {
    * The poll loop. It drops the lock between two looks; a look that came to nothing is not repeated before something it
    * looked at has changed, as it would come to nothing again.
    */
-  *#poll(cpu: Cpu, batch: Batch, faults: QueueFaultCheck): Flow<QueueResult> {
+  *#poll(
+    cpu: Cpu,
+    batch: Batch,
+    { faults, functions }: { readonly faults: QueueFaultCheck; readonly functions: readonly number[] },
+  ): Flow<QueueResult> {
     const { lockAddress, registers } = this.#ports.places;
     const statusAddress = this.#ring.statusAddress(batch.waitSlot);
     const word = { address: statusAddress, was: slotStatus.inUse };
@@ -166,9 +171,9 @@ export class QueuedInvalidation {
         return queueResult.done;
       }
       if (status === slotStatus.abort) {
-        return queueResult.again;
+        return yield* faults.afterAbort(cpu, functions);
       }
-      const look = yield* faults.check(cpu, batch);
+      const look = yield* faults.check(cpu, batch, functions);
       if (look.result !== queueResult.done) {
         return look.result;
       }

@@ -4,7 +4,9 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { Capabilities } from '../../vtd/capabilities.ts';
 import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
+import { writeBufferFlush } from '../../vtd/translation-unit.ts';
 import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
@@ -42,6 +44,10 @@ export interface VtdDriverPorts {
   readonly interrupts: InterruptTable;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
+  readonly capabilities: Pick<Capabilities, 'CM' | 'RWBF'>;
+  /** Addresses of GCMD and GSTS. */
+  readonly commandRegister: number;
+  readonly statusRegister: number;
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
@@ -64,6 +70,11 @@ export class VtdDriver {
     this.registry = ports.registry;
     this.queue = ports.queue;
     this.interrupts = ports.interrupts;
+  }
+
+  /** CAP.CM: hardware may cache what is not present. */
+  get cachingMode(): boolean {
+    return this.#ports.capabilities.CM === 1;
   }
 
   get isScalable(): boolean {
@@ -151,6 +162,16 @@ export class VtdDriver {
         notes.emit({ kind: 'flow-note', text });
       }
     });
+  }
+
+  /** iommu_flush_write_buffer: nothing without CAP.RWBF, else GCMD.WBF and a wait for GSTS.WBFS. */
+  *flushWriteBuffer(cpu: Cpu): Flow {
+    const { capabilities, commandRegister, statusRegister } = this.#ports;
+    if (capabilities.RWBF === 0) {
+      return;
+    }
+    yield cpu.writeRegister(commandRegister, 32, BigInt(writeBufferFlush));
+    yield cpu.waitForRegister(statusRegister, writeBufferFlush, 'the flush of the write buffer');
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */

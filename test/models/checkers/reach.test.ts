@@ -35,6 +35,11 @@ const toCpu = interruptEntryFor({ format: 'remapped', sid: nic, vector: 0x41, de
 const interrupting = (entry: Uint32Array): WorldSketch => ({
   interrupts: { entries: { 3: entry }, sources: { interrupts: { index: 3 } } },
 });
+const overtaking: Direction = {
+  legs: [{ run: 'traffic', until: seen('translation-completion') }],
+  prefer: ['driver', ...queue, 'nic device TLB'],
+};
+
 /** A PASID-based IOTLB invalidation with granularity 0. */
 const refused = [6, 0, 0, 0, 0, 0, 0, 0];
 
@@ -98,6 +103,15 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'device-tlb-hit': {
+    reached: { world: { ats: {}, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+    // A device TLB without rows asks for each DMA.
+    missed: { world: { ats: { entries: 0 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'translation-discarded': {
+    reached: { world: { ats: {} }, schedule: overtaking },
+    missed: { world: { ats: { marksInFlight: false } }, schedule: overtaking },
   },
   'invalidation-answered': {
     reached: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },

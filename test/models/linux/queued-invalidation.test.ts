@@ -82,49 +82,52 @@ describe('the walk of desc_status after a time-out', () => {
   });
 });
 
-describe.each(['odd-slots', 'retry-for-ever', 'presence-check', 'whole-batch'] as const)('%s', (kernel) => {
-  it('returns 0 when all goes well, and gives its slots back', () => {
-    const iotlb = [invalidate.iotlb()];
-    const world = submitters({ kernel, batches: [iotlb, [invalidate.deviceTlb(answers)]], queueSlots: 8 });
-    expect(sampled(world)).toEqual(new Set(['0 0']));
-    const status = world.system.places.find(({ name }) => name === 'desc_status')?.address ?? 0;
-    world.runWith(1);
-    for (let slot = 0; slot < 8; slot += 1) {
-      expect(world.system.memory.read(status + slot * 4)).toBe(slotStatus.free);
-    }
-  });
-
-  it('goes round a small ring for as long as it likes', () => {
-    const world = vtdWorld({
-      vtd: { queueSlots: 4 },
-      endpoints,
-      system: { linux: { queuedInvalidation: kernel } },
-      tasks: {
-        *driver({ cpu, vtd }) {
-          for (let round = 0; round < 9; round += 1) {
-            yield* vtd.queue.submitSync(cpu, [invalidate.iotlb(round)]);
-          }
-        },
-      },
+describe.each(['odd-slots', 'retry-for-ever', 'presence-check', 'whole-batch', 'own-functions'] as const)(
+  '%s',
+  (kernel) => {
+    it('returns 0 when all goes well, and gives its slots back', () => {
+      const iotlb = [invalidate.iotlb()];
+      const world = submitters({ kernel, batches: [iotlb, [invalidate.deviceTlb(answers)]], queueSlots: 8 });
+      expect(sampled(world)).toEqual(new Set(['0 0']));
+      const status = world.system.places.find(({ name }) => name === 'desc_status')?.address ?? 0;
+      world.runWith(1);
+      for (let slot = 0; slot < 8; slot += 1) {
+        expect(world.system.memory.read(status + slot * 4)).toBe(slotStatus.free);
+      }
     });
-    const run = world.runWith(1);
-    expect(run.outcome.end).toBe('finished');
-    expect(run.events('invalidation-done')).toHaveLength(9);
-  });
 
-  it('waits for ever for room that the ring does not have', () => {
-    const three = [invalidate.iotlb(5), invalidate.iotlb(6), invalidate.iotlb(7)];
-    expect(outcomesOf({ kernel, batches: [three], queueSlots: 4 })).toEqual(new Set(['stuck']));
-    expect(outcomesOf({ kernel, batches: [three.slice(1)], queueSlots: 4 })).toEqual(new Set(['0']));
-  });
+    it('goes round a small ring for as long as it likes', () => {
+      const world = vtdWorld({
+        vtd: { queueSlots: 4 },
+        endpoints,
+        system: { linux: { queuedInvalidation: kernel } },
+        tasks: {
+          *driver({ cpu, vtd }) {
+            for (let round = 0; round < 9; round += 1) {
+              yield* vtd.queue.submitSync(cpu, [invalidate.iotlb(round)]);
+            }
+          },
+        },
+      });
+      const run = world.runWith(1);
+      expect(run.outcome.end).toBe('finished');
+      expect(run.events('invalidation-done')).toHaveLength(9);
+    });
 
-  it('returns -EINVAL for a refused first descriptor; what is behind it is executed', () => {
-    const world = submitters({ kernel, batches: [[refused, invalidate.iotlb()]] });
-    expect(world.outcomes((run) => `${told(world)(run)} ${run.events('invalidation-done').length}`)).toEqual(
-      new Set([`${queueResult.invalid} 1`]),
-    );
-  });
-});
+    it('waits for ever for room that the ring does not have', () => {
+      const three = [invalidate.iotlb(5), invalidate.iotlb(6), invalidate.iotlb(7)];
+      expect(outcomesOf({ kernel, batches: [three], queueSlots: 4 })).toEqual(new Set(['stuck']));
+      expect(outcomesOf({ kernel, batches: [three.slice(1)], queueSlots: 4 })).toEqual(new Set(['0']));
+    });
+
+    it('returns -EINVAL for a refused first descriptor; what is behind it is executed', () => {
+      const world = submitters({ kernel, batches: [[refused, invalidate.iotlb()]] });
+      expect(world.outcomes((run) => `${told(world)(run)} ${run.events('invalidation-done').length}`)).toEqual(
+        new Set([`${queueResult.invalid} 1`]),
+      );
+    });
+  },
+);
 
 describe('a refused descriptor that is not the first of its batch', () => {
   const batches = [[invalidate.iotlb(), refused]];
@@ -177,6 +180,16 @@ describe('a request that times out', () => {
       batches: [[invalidate.iotlb(), invalidate.deviceTlb(gone)]],
     }).runWith(1);
     expect(run.outcome.violations[0]?.message).toContain('the walk of desc_status in qi_check_fault');
+  });
+});
+
+describe('two CPUs, and each takes only its own time-out for its own', () => {
+  it('the one whose function answers is never told of an error', () => {
+    const world = submitters({
+      kernel: 'own-functions',
+      batches: [[invalidate.deviceTlb(gone)], [invalidate.iotlb(), invalidate.deviceTlb(answers)]],
+    });
+    expect(sampled(world)).toEqual(new Set(['-110 0']));
   });
 });
 
