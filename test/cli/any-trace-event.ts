@@ -60,6 +60,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   pasid: id,
   did: fc.integer({ min: 0, max: 7 }),
   provenance: fc.array(fc.integer({ min: 0, max: 1024 }), { maxLength: 4 }),
+  lines: fc.integer({ min: 1, max: 16 }),
   vector: fc.integer({ min: 0, max: 255 }),
   destination: word,
   descriptor: address,
