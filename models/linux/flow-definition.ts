@@ -15,6 +15,8 @@ export type ParameterSpec =
       readonly orNotPresent?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
+  | { readonly type: 'interrupt'; readonly summary: string }
+  | { readonly type: 'interrupt-target'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -23,7 +25,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'interrupt' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean
@@ -44,6 +46,8 @@ export interface FlowDefinition {
   readonly summary: string;
   /** The mail, commit or document the sequence comes from. */
   readonly source: string;
+  /** The mode whose tables it writes; left out where its parameters say so, or both have them. */
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
   start(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): Flow;
 }
@@ -53,6 +57,7 @@ export function defineFlow<const P extends Record<string, ParameterSpec>>(defini
   readonly name: string;
   readonly summary: string;
   readonly source: string;
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: P;
   readonly start: (environment: FlowEnvironment, values: FlowArguments<P>) => Flow;
 }): FlowDefinition {

@@ -1,6 +1,7 @@
 import type { EntryModel } from '../entry-registry.ts';
 import type { Structure } from '../trace-events.ts';
 import { contextEntry, usedContextEntryBits } from './entries/context-entry.ts';
+import { remappedInterruptEntry, usedInterruptEntryBits } from './entries/interrupt-remapping-entry.ts';
 import { pasidDirectoryEntry, usedPasidDirectoryEntryBits } from './entries/pasid-directory-entry.ts';
 import { pasidEntry, usedPasidEntryBits } from './entries/pasid-entry.ts';
 import { rootEntry, usedRootEntryBits } from './entries/root-entry.ts';
@@ -27,4 +28,9 @@ export const vtdEntryModels: Readonly<Record<Structure, EntryModel>> = {
     usedBits: usedPasidDirectoryEntryBits,
   },
   'pasid-entry': { structure: 'pasid-entry', wordCount: pasidEntry.wordCount, usedBits: usedPasidEntryBits },
+  'interrupt-remapping-entry': {
+    structure: 'interrupt-remapping-entry',
+    wordCount: remappedInterruptEntry.wordCount,
+    usedBits: usedInterruptEntryBits,
+  },
 };

@@ -2,6 +2,7 @@ import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
 import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
+import { checkInterruptArgument, checkInterrupts } from './check-interrupts.ts';
 import { atsHint } from './check-invalidations.ts';
 import { checkLegacyStage, checkMachine, checkPasid, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
@@ -16,6 +17,7 @@ export const reachNames: readonly string[] = reachMarks.map(({ name }) => name);
 export function checkReferences(world: World): readonly Problem[] {
   const problems = [
     ...checkMachine(world),
+    ...checkInterrupts(world),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
   ];
   return problems.length > 0 ? problems : checkRoom(world);
@@ -23,6 +25,9 @@ export function checkReferences(world: World): readonly Problem[] {
 
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
   const devices = Object.keys(world.platform.devices);
+  if ('interrupt' in task) {
+    return reference('device', task.device, devices, ['tasks', name, 'device']);
+  }
   if ('dma' in task) {
     const unknown = reference('device', task.device, devices, ['tasks', name, 'device']);
     return unknown.length > 0 ? unknown : checkAts(world, task, ['tasks', name, 'dma']);
@@ -66,9 +71,13 @@ function checkAts(
   { device, dma }: Extract<WorldTask, { dma: object }>,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
-  const hasAts = world.platform.devices[device]?.ats !== false;
+  const ats = world.platform.devices[device]?.ats;
+  const hasAts = ats !== false;
   if (dma.ats === true && !hasAts) {
     return [wrong([...path, 'ats'], `"${device}" has no ATS`, atsHint(device))];
+  }
+  if (typeof ats === 'object' && !ats.present) {
+    return [{ path, part: 'key', message: `"${device}" is gone from the bus: it has no requests` }];
   }
   return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
     ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]
@@ -78,11 +87,11 @@ function checkAts(
 /** A flow that takes a PASID writes tables that legacy mode lacks; one that takes a domain without a PASID, only those it has. */
 function checkFlowMode(
   world: World,
-  { name, parameters }: FlowDefinition,
+  { name, mode, parameters }: FlowDefinition,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
   const types = Object.values(parameters).map(({ type }) => type);
-  const needs = types.includes('pasid') ? 'scalable' : types.includes('domain') ? 'legacy' : undefined;
+  const needs = mode ?? (types.includes('pasid') ? 'scalable' : types.includes('domain') ? 'legacy' : undefined);
   return needs === undefined || needs === world.platform.iommu.mode
     ? []
     : [wrong(path, `${name} is for ${needs} mode`, `set platform.iommu.mode: ${needs}`)];
@@ -105,6 +114,9 @@ function checkArgument({ spec, key, value, path }: Argument, world: World): read
         ...reference('domain', String(value), spec.orNotPresent ? [...domains, notPresent] : domains, path),
         ...checkLegacyStage(world, String(value), path),
       ];
+    case 'interrupt':
+    case 'interrupt-target':
+      return checkInterruptArgument(spec, value, { world, path });
     case 'boolean':
       return typeof value === 'boolean' ? [] : [wrong(path, `${key} must be true or false, got ${value}`)];
     case 'pasid':

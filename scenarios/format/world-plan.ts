@@ -1,3 +1,4 @@
+import { interruptEntriesOf, interruptIndicesOf } from './interrupt-plan.ts';
 import { parsePlace } from './place.ts';
 import type { World } from './schema.ts';
 import type { InlineStep } from './steps-schema.ts';
@@ -44,7 +45,8 @@ function placesOfStep(step: InlineStep, path: readonly PropertyKey[]): readonly 
 }
 
 /** Every PASID of a device that needs tables: those that the scenario speaks of, in order of first mention. */
-export function pasidsOf({ start, tasks }: World, device: string): readonly number[] {
+export function pasidsOf({ platform, start, tasks }: World, device: string): readonly number[] {
+  const ridPasid = platform.devices[device]?.ridPasid ?? 0;
   const pasids = new Set<number>();
   for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
     if (attachment.device === device) {
@@ -53,7 +55,7 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   }
   for (const task of Object.values(tasks)) {
     if ('dma' in task && task.device === device) {
-      pasids.add(task.dma.pasid ?? 0);
+      pasids.add(task.dma.pasid ?? ridPasid);
     } else if ('flow' in task && task.with.device === device) {
       pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
     } else if ('steps' in task) {
@@ -69,11 +71,12 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   return [...pasids].filter((pasid) => pasid < pasidCount);
 }
 
-/** Names of the pages that inline steps name, in the order of the file. */
-export function pagesOfSteps({ tasks }: World): readonly string[] {
+/** Names of the pages that tasks name, in the order of the file: inline steps first, then doorbells. */
+export function pagesOfTasks({ tasks }: World): readonly string[] {
   const uses = Object.values(tasks).flatMap((task) => ('steps' in task ? placesOf(task.steps, []) : []));
   const places = uses.map(({ text }) => parsePlace(text)).filter((place) => place?.structure === undefined);
-  return [...new Set(places.map((place) => place?.name ?? ''))];
+  const doorbells = Object.values(tasks).flatMap((task) => ('dma' in task ? (task.dma.after ?? []) : []));
+  return [...new Set([...places.map((place) => place?.name ?? ''), ...doorbells])];
 }
 
 export function contextTableName(sid: number, isScalable: boolean): string {
@@ -94,7 +97,7 @@ export function parseRequesterId(text: string): number {
 export function countPages(world: World): number {
   const { platform, domains } = world;
   const isScalable = platform.iommu.mode === 'scalable';
-  const names = new Set(pagesOfSteps(world));
+  const names = new Set(pagesOfTasks(world));
   let tables = 0;
   for (const [device, { requesterId }] of Object.entries(platform.devices)) {
     names.add(contextTableName(parseRequesterId(requesterId), isScalable));
@@ -112,7 +115,8 @@ export function countPages(world: World): number {
     tables += stage === 'pass-through' ? 0 : countTables(Object.keys(map).map(Number));
     tables += stage === 'nested' ? 3 + Math.ceil(platform.memoryPages / entriesPerTable) : 0;
   }
-  return fixedPages + names.size + tables;
+  // The interrupt remapping table is a page.
+  return fixedPages + names.size + tables + (interruptIndicesOf(world).length > 0 ? 1 : 0);
 }
 
 /** Tables of four levels that map these pages: the top one, and one for each table entry in use above the last level. */
@@ -140,5 +144,5 @@ export function countTrackedEntries(world: World): number {
       names.add(`${device} ${pasid}`);
     }
   }
-  return names.size;
+  return names.size + interruptEntriesOf(world).length;
 }

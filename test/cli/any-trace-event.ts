@@ -14,6 +14,7 @@ const structure = fc.constantFrom(
   'scalable-context-entry',
   'pasid-directory-entry',
   'pasid-entry',
+  'interrupt-remapping-entry',
 );
 
 /** Values for a field of an event; a field of two events has one meaning in both. */
@@ -52,12 +53,18 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
     'device-tlb',
     'first-stage-paging',
     'second-stage-paging',
+    'interrupt-entry-cache',
   ),
   sid: fc.integer({ min: 0, max: 0xffff }),
   sidMask: fc.integer({ min: 0, max: 0xffff }),
   pasid: id,
   did: fc.integer({ min: 0, max: 7 }),
   provenance: fc.array(fc.integer({ min: 0, max: 1024 }), { maxLength: 4 }),
+  lines: fc.integer({ min: 1, max: 16 }),
+  vector: fc.integer({ min: 0, max: 255 }),
+  destination: word,
+  descriptor: address,
+  notifies: fc.boolean(),
   evicted: fc.boolean(),
   stage: fc.constantFrom('first', 'second'),
   level: fc.integer({ min: 1, max: 5 }),

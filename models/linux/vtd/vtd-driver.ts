@@ -7,6 +7,7 @@ import type { SystemTrace } from '../../trace-events.ts';
 import type { Capabilities } from '../../vtd/capabilities.ts';
 import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
 import { writeBufferFlush } from '../../vtd/translation-unit.ts';
+import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -40,6 +41,7 @@ export interface Device {
 export interface VtdDriverPorts {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
   readonly capabilities: Pick<Capabilities, 'CM' | 'RWBF'>;
@@ -56,6 +58,7 @@ export interface VtdDriverPorts {
 export class VtdDriver {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   readonly #ports: VtdDriverPorts;
   readonly #devices = new Map<string, Device>();
   readonly #domains = new Map<string, Domain>();
@@ -66,6 +69,7 @@ export class VtdDriver {
     this.#ports = ports;
     this.registry = ports.registry;
     this.queue = ports.queue;
+    this.interrupts = ports.interrupts;
   }
 
   /** CAP.CM: hardware may cache what is not present. */
