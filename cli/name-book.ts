@@ -123,6 +123,10 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'page-freed':
+    case 'page-allocated':
+    case 'tag-allocated':
+    case 'tag-released':
     case 'flow-note':
     case 'violation':
       return [];

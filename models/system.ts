@@ -7,6 +7,8 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import { PageAllocator } from './linux/page-allocator.ts';
+import { DomainIds } from './linux/vtd/domain-ids.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
@@ -22,6 +24,9 @@ import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
 const vtdRegisters = 0xfed9_0000;
+
+/** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */
+const lockArea = 2048;
 
 /** A named range of memory, for pictures and messages. */
 export interface Place {
@@ -77,11 +82,20 @@ export class System {
       rootTable: this.rootTable,
       queueAddress,
     });
+    const { memoryPages: pageCount, cpu: timing } = config;
+    let nextLock = driverPage + lockArea;
     this.driver = new VtdDriver({
+      arena: this.arena,
       registry: this.registry,
+      pages: new PageAllocator({ arena: this.arena, trace: this.trace, pageCount, timing }),
+      domainIds: new DomainIds(this.arena, this.trace),
       coherentWalks: config.coherentWalks,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      placeLock: (name) => {
+        nextLock += lineBytes;
+        return this.#place(name, nextLock - lineBytes, 4);
+      },
       queue: new QueuedInvalidation(this.arena, {
         ringAddress: queueAddress,
         statusAddress: this.#place('desc_status', driverPage + 1024, 512),

@@ -1,9 +1,8 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
-import type { FlowDefinition } from '../models/linux/flow-definition.ts';
-import { flows } from '../models/linux/flows.ts';
 import { buildDomain } from '../models/linux/page-table-builder.ts';
+import { cacheTagsOf } from '../models/linux/vtd/cache-tags.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
 import { System } from '../models/system.ts';
@@ -18,6 +17,7 @@ import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
 import type { World } from './format/schema.ts';
 import {
+  changedPagesOf,
   contextTableName,
   maxTrackedEntries,
   pagesOfSteps,
@@ -26,6 +26,7 @@ import {
   pasidTableName,
 } from './format/world-plan.ts';
 import { inlineTask } from './inline-steps.ts';
+import { startFlow } from './start-flow.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
@@ -79,7 +80,11 @@ class Assembly {
         address: this.page(typeof target === 'string' ? target : target.page),
         writable: typeof target === 'string' || target.writable,
       }));
-      this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
+      const changed = changedPagesOf(this.#world).filter(({ domain }) => domain === name);
+      const mappedLater = changed.flatMap(({ iova, page }) =>
+        page === undefined ? [] : [{ iova, address: this.page(page) }],
+      );
+      this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings, mappedLater }));
     }
     // A page made in the middle of a run would have its address from the runs before.
     for (const name of pagesOfSteps(this.#world)) {
@@ -92,6 +97,7 @@ class Assembly {
     for (const device of tables) {
       this.#track(device);
     }
+    this.#trackPagingEntries();
     this.#addTasks();
     const { entryCount } = this.#facts();
     for (const checker of checkers) {
@@ -114,6 +120,7 @@ class Assembly {
     if (address === undefined) {
       address = this.#system.allocatePage(name);
       this.#pages.set(name, address);
+      this.#system.driver.addPage(name, address);
     }
     return address;
   }
@@ -185,6 +192,9 @@ class Assembly {
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
       if (of === name) {
         const attached = driver.domain(domain);
+        for (const tag of cacheTagsOf(device, { did: attached.did, pasid })) {
+          driver.cacheTags(attached).assign(tag);
+        }
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
@@ -220,6 +230,19 @@ class Assembly {
     }
   }
 
+  /** Only those that software changes: with the others nothing can go stale. */
+  #trackPagingEntries(): void {
+    const { driver } = this.#system;
+    for (const { domain: name, iova } of changedPagesOf(this.#world)) {
+      const domain = driver.domain(name);
+      const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
+      this.#trackOne(driver.leafAddress(domain, iova), `${name}.map[0x${iova.toString(16)}]`, structure, {
+        sid: -1,
+        pasid: -1,
+      });
+    }
+  }
+
   #trackOne(address: number, name: string, structure: keyof typeof vtdEntryModels, owner: EntryOwner): void {
     const { registry } = this.#system;
     this.#owners[registry.track(address, name, vtdEntryModels[structure], owner.isLeftover)] = owner;
@@ -232,10 +255,7 @@ class Assembly {
         const { pasid = -1, iova, write, repeat } = task.dma;
         this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
       } else if ('flow' in task) {
-        const flow = flows.find((candidate) => candidate.name === task.flow);
-        assert(flow !== undefined, `flow ${task.flow} is known`);
-        const values = withDefaults(flow, task.with);
-        this.#system.addTask(name, task, (cpu) => flow.start({ cpu, vtd }, values));
+        this.#system.addTask(name, task, (cpu) => startFlow(task.flow, task.with, { cpu, vtd }));
       } else {
         const places = { vtd, page: (page: string) => this.page(page) };
         const start = inlineTask(task.steps, places);
@@ -250,6 +270,7 @@ class Assembly {
     const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
     return {
       entryCount: registry.list().length,
+      pageCount: this.#world.platform.memoryPages,
       mode: iommu.mode,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
@@ -263,14 +284,6 @@ class Assembly {
       },
     };
   }
-}
-
-function withDefaults(flow: FlowDefinition, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const defaults = Object.entries(flow.parameters).map(([key, spec]) => [
-    key,
-    'default' in spec ? spec.default : undefined,
-  ]);
-  return { ...Object.fromEntries(defaults), ...values };
 }
 
 function systemConfigOf({ platform, limits }: World): SystemConfig {

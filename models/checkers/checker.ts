@@ -18,6 +18,8 @@ export interface CheckerPorts {
 /** What checkers may know beyond events: names for messages, and how many entries there are. */
 export interface CheckerFacts {
   readonly entryCount: number;
+  /** RAM in 4 KB pages. */
+  readonly pageCount: number;
   nameOfEntry(entry: number): string;
   structureOfEntry(entry: number): Structure;
   nameOfDevice(sid: number): string;

@@ -4,12 +4,14 @@ import { invalidationOrder } from './invalidation-order.ts';
 import { specViolation } from './spec-violation.ts';
 import { staleTranslation } from './stale-translation.ts';
 import { unexpectedFault } from './unexpected-fault.ts';
+import { useAfterFree } from './use-after-free.ts';
 import { wrongTag } from './wrong-tag.ts';
 
 /** Every checker, in the order in which rules broken by one event are reported; adding one is a file and a line. */
 export const checkers: readonly Checker[] = [
   corruptedEntry,
   staleTranslation,
+  useAfterFree,
   wrongTag,
   unexpectedFault,
   invalidationOrder,

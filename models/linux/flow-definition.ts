@@ -7,6 +7,9 @@ export type ParameterSpec =
   | { readonly type: 'device'; readonly summary: string }
   | { readonly type: 'domain'; readonly summary: string }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
+  /** A 4 KB page of the domain that the flow's `domain` names. */
+  | { readonly type: 'iova'; readonly summary: string }
+  | { readonly type: 'page'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -15,7 +18,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'iova' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean

@@ -1,5 +1,6 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -16,4 +17,6 @@ export const flows: readonly FlowDefinition[] = [
   contextClear,
   rootSetup,
   rootClear,
+  unmap,
+  map,
 ];

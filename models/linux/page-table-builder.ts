@@ -19,6 +19,8 @@ export interface DomainPlan {
   readonly stage: Stage;
   readonly did: number;
   readonly map: readonly Mapping[];
+  /** What flows will map: the tables are there, with a leaf entry that is not present. */
+  readonly mappedLater: readonly { readonly iova: number; readonly address: number }[];
 }
 
 export interface PageTableMemory {
@@ -28,36 +30,70 @@ export interface PageTableMemory {
 
 /** Writes the tables of a domain into memory before a run: four levels, accessed and dirty flags set. */
 export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
-  const { name, stage, did, map } = plan;
+  const { name, stage, did, map, mappedLater } = plan;
+  const noTables = { firstStageTable: 0, secondStageTable: 0, tablePages: [], leaves: new Map<number, number>() };
   switch (stage) {
     case 'pass-through':
-      return { name, stage, did, firstStageTable: 0, secondStageTable: 0 };
-    case 'first': {
-      const tables = new Tables(ram, `${name} first-stage table`, firstStageWords);
-      for (const { iova, address, writable } of map) {
-        tables.map(iova, address, writable);
-      }
-      return { name, stage, did, firstStageTable: tables.root, secondStageTable: 0 };
-    }
+      return { ...noTables, name, stage, did };
+    case 'first':
     case 'second': {
-      const tables = new Tables(ram, `${name} second-stage table`, secondStageWords);
-      for (const { iova, address, writable } of map) {
-        tables.map(iova, address, writable);
-      }
-      return { name, stage, did, firstStageTable: 0, secondStageTable: tables.root };
+      const tables = new Tables(
+        ram,
+        `${name} ${stage}-stage table`,
+        stage === 'first' ? firstStageWords : secondStageWords,
+      );
+      const leaves = mapAll(tables, plan);
+      const root = stage === 'first' ? { firstStageTable: tables.root } : { secondStageTable: tables.root };
+      return { ...noTables, name, stage, did, ...root, tablePages: tables.pages, leaves };
     }
     case 'nested': {
       const guest = new Tables(ram, `${name} first-stage table`, firstStageWords, guestBase);
-      for (const { iova, address, writable } of map) {
-        guest.map(iova, guestBase + address, writable);
-      }
+      const leaves = mapAll(guest, plan);
       const host = new Tables(ram, `${name} second-stage table`, secondStageWords);
-      for (const page of [...guest.pages, ...map.map(({ address }) => address)]) {
+      for (const page of [...guest.pages, ...[...map, ...mappedLater].map(({ address }) => address)]) {
         host.map(guestBase + page, page, true);
       }
-      return { name, stage, did, firstStageTable: guestBase + guest.root, secondStageTable: host.root };
+      const [firstStageTable, secondStageTable] = [guestBase + guest.root, host.root];
+      return {
+        name,
+        stage,
+        did,
+        firstStageTable,
+        secondStageTable,
+        tablePages: [...guest.pages, ...host.pages],
+        leaves,
+      };
     }
   }
+}
+
+/** The leaf paging entry that maps a page of memory, in the stage that leads from IOVAs. */
+export function leafEntryFor(
+  stage: Stage,
+  page: { readonly address: number; readonly writable: boolean },
+): Uint32Array {
+  const words = stage === 'second' ? secondStageWords : firstStageWords;
+  const address = page.address + (stage === 'nested' ? guestBase : 0);
+  return words(address, { leaf: true, writable: page.writable });
+}
+
+/** The page of memory that a leaf entry of that stage maps; undefined if it is not present. */
+export function pageOfLeaf(stage: Stage, value: bigint): number | undefined {
+  const isPresent = (value & (stage === 'second' ? 3n : 1n)) !== 0n;
+  const address = Number(value & 0x000f_ffff_ffff_f000n);
+  return isPresent ? address - (stage === 'nested' ? guestBase : 0) : undefined;
+}
+
+/** Address of the leaf entry of each IOVA. */
+function mapAll(tables: Tables, { map, mappedLater, stage }: DomainPlan): ReadonlyMap<number, number> {
+  const leaves = new Map<number, number>();
+  for (const { iova, address, writable } of map) {
+    leaves.set(iova, tables.map(iova, address + (stage === 'nested' ? guestBase : 0), writable));
+  }
+  for (const { iova } of mappedLater) {
+    leaves.set(iova, leaves.get(iova) ?? tables.leafAddress(iova));
+  }
+  return leaves;
 }
 
 type EntryWords = (address: number, options: { readonly leaf: boolean; readonly writable: boolean }) => Uint32Array;
@@ -94,7 +130,15 @@ class Tables {
     this.root = this.#newTable(levels);
   }
 
-  map(iova: number, address: number, writable: boolean): void {
+  /** Address of the leaf entry. */
+  map(iova: number, address: number, writable: boolean): number {
+    const leaf = this.leafAddress(iova);
+    this.#ram.memory.initialise(leaf, this.#words(address, { leaf: true, writable }));
+    return leaf;
+  }
+
+  /** Address of the leaf entry; the tables above it are made where they are missing. */
+  leafAddress(iova: number): number {
     let table = this.root;
     for (let level = levels; level > 1; level -= 1) {
       const entryAddress = table + indexAt(iova, level) * 8;
@@ -108,8 +152,7 @@ class Tables {
       }
       table = child;
     }
-    const words = this.#words(address, { leaf: true, writable });
-    this.#ram.memory.initialise(table + indexAt(iova, 1) * 8, words);
+    return table + indexAt(iova, 1) * 8;
   }
 
   #newTable(level: number): number {

@@ -3,11 +3,18 @@ import { unmodelled } from '../../sim/assert.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { checkFirstStagePagingEntry, firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
-import { checkSecondStagePagingEntry, secondStagePagingEntry } from './entries/second-stage-paging-entry.ts';
+import {
+  checkSecondStagePagingEntry,
+  isSecondStagePresent,
+  secondStagePagingEntry,
+} from './entries/second-stage-paging-entry.ts';
+import type { TableReader } from './table-reader.ts';
 import type { VtdConfig } from './vtd-config.ts';
+import { provenanceSlot } from './walk-state.ts';
 import { WalkStep } from './walk-step.ts';
 
 /** Fault reasons a stage can give (VT-d 7.1.3 Table 30); legacy mode has codes of its own. */
@@ -55,6 +62,7 @@ const maxLargePageLevel = 3;
 export interface PageWalkPorts {
   readonly arena: Arena;
   readonly memory: PhysicalMemory;
+  readonly registry: EntryRegistry;
   readonly trace: SystemTrace;
   readonly config: VtdConfig;
 }
@@ -73,6 +81,7 @@ type SecondStage = (address: number, write: boolean, isTable: boolean) => number
 /** Page-table walks: one step for each paging entry. The result is an output address, or a negative fault reason. */
 export class PageWalk {
   readonly #ports: PageWalkPorts;
+  readonly #reader: Pick<TableReader, 'use'>;
   readonly #reads: Channel<Extract<TraceEvent, { kind: 'page-table-read' }>>;
   readonly #step: WalkStep;
   #entryAddress = 0;
@@ -82,8 +91,9 @@ export class PageWalk {
   #reasons = firstStageReasons;
   #top = false;
 
-  constructor(ports: PageWalkPorts) {
+  constructor(ports: PageWalkPorts, reader: Pick<TableReader, 'use'>) {
     this.#ports = ports;
+    this.#reader = reader;
     this.#reads = ports.trace.channel('page-table-read');
     this.#step = new WalkStep('a page-table entry', ports.config.timing.tableRead, () => this.#readEntry());
   }
@@ -167,7 +177,22 @@ export class PageWalk {
       const [stage, level, address] = [this.#stage, this.#level, this.#entryAddress];
       this.#reads.emit({ kind: 'page-table-read', stage, level, address, words });
     }
-    return this.#stage === 'first' ? this.#checkFirstStage(words) : this.#checkSecondStage(words);
+    const answer = this.#stage === 'first' ? this.#checkFirstStage(words) : this.#checkSecondStage(words);
+    if (this.#ports.registry.entryAt(this.#entryAddress) !== -1) {
+      this.#noteTracked(words, answer);
+    }
+    return answer;
+  }
+
+  /** A leaf entry that software changes in this run: the translation remembers which version it was built from. */
+  #noteTracked(words: readonly number[], answer: number): void {
+    const isFirst = this.#stage === 'first';
+    const structure = isFirst ? 'first-stage-paging-entry' : 'second-stage-paging-entry';
+    const present = isFirst
+      ? getField(firstStagePagingEntry.fields.present, words, 0) === 1
+      : isSecondStagePresent(words, 0);
+    const latched = { structure, address: this.#entryAddress, words, base: 0, wordCount: words.length } as const;
+    this.#reader.use({ ...latched, slot: provenanceSlot.leaf }, present, answer < 0 ? -answer : 0);
   }
 
   #checkFirstStage(words: readonly number[]): number {

@@ -4,8 +4,10 @@ import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { CacheName, SystemTrace, TraceEvent } from '../trace-events.ts';
 
-/** Entries a translation can be built from: root, context, PASID directory, PASID entry. */
-export const provenanceSlots = 4;
+/** Entries a translation can be built from: root, context, PASID directory, PASID entry, leaf paging entry. */
+export const provenanceSlots = 5;
+/** Those of every translation; a leaf paging entry is followed only where software changes it. */
+const fixedSlots = 4;
 
 const column = {
   valid: 0,
@@ -134,7 +136,8 @@ export class TranslationCache {
     }
     if (this.#filled.active) {
       const { sid, pasid, did, iova } = tags;
-      const provenance = Array.from({ length: provenanceSlots }, (_, slot) => source.provenance(slot));
+      const length = source.provenance(fixedSlots) === 0 ? fixedSlots : provenanceSlots;
+      const provenance = Array.from({ length }, (_, slot) => source.provenance(slot));
       const { pointer } = source;
       this.#filled.emit({ kind: 'cache-filled', cache: this.name, sid, pasid, did, pointer, iova, provenance });
     }

@@ -41,7 +41,7 @@ export class Walker {
     this.#reader = new TableReader(ports, state);
     this.#contextLookup = new ContextLookup(this.#reader);
     this.#pasidLookup = new PasidLookup(this.#reader);
-    this.#pageWalk = new PageWalk(ports);
+    this.#pageWalk = new PageWalk(ports, this.#reader);
     this.#iotlb = new IotlbAccess(this.#reader, this.#pasidLookup);
     this.#faults = ports.trace.channel('fault');
     this.#accesses = ports.trace.channel('dma');

@@ -5,7 +5,7 @@ import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from '
 
 const pageBytes = 4096;
 /** Four levels of tables; the upper half of a first-stage range is not canonical. */
-const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
+export const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
 /** The name of a process of the IOMMU: pictures tell columns by names. */
 const engineName = 'invalidation';
 

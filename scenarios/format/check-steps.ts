@@ -1,3 +1,4 @@
+import { checkFlow } from './check-flow.ts';
 import { checkInvalidation } from './check-invalidations.ts';
 import { checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
@@ -92,6 +93,9 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
     return BigInt(value) < 1n << BigInt(bits)
       ? []
       : [wrong([...path, 'store', 'value'], `the value needs more than ${bits} bits`, bitsHint(bits))];
+  }
+  if ('flow' in step) {
+    return checkFlow(world, { name: step.flow, values: step.with, path });
   }
   if ('submit' in step) {
     return step.submit.flatMap((invalidation, i) => checkInvalidation(world, invalidation, [...path, 'submit', i]));

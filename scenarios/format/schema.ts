@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { platform } from './platform-schema.ts';
 import { address, name, pasid } from './scalar-schemas.ts';
-import { step } from './steps-schema.ts';
+import { flowArguments, step } from './steps-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
@@ -49,7 +49,7 @@ const task = z.union([
     cpu,
     idleSteps,
     flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
-    with: z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({}),
+    with: flowArguments,
   }),
   z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
   z.strictObject({

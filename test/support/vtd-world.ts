@@ -1,6 +1,7 @@
 import type { Checker, CheckerFacts } from '../../models/checkers/checker.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
 import { buildDomain } from '../../models/linux/page-table-builder.ts';
+import { cacheTagsOf } from '../../models/linux/vtd/cache-tags.ts';
 import { contextEntryFor } from '../../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../../models/linux/vtd/pasid-encoding.ts';
 import type { Domain, Stage, VtdDriver } from '../../models/linux/vtd/vtd-driver.ts';
@@ -67,6 +68,8 @@ export interface WorldSketch {
   readonly devices?: Readonly<Record<string, number>>;
   readonly domains?: Readonly<Record<string, DomainSketch>>;
   readonly attach?: readonly { readonly device?: string; readonly pasid?: number; readonly domain: string }[];
+  /** Pages of domains that flows map or unmap: their leaf entries are followed. */
+  readonly changes?: readonly { readonly domain: string; readonly iova?: number; readonly page?: string }[];
   /** PASIDs whose tables there are, besides those attached. */
   readonly pasids?: readonly number[];
   readonly dma?: Readonly<Record<string, DmaSketch>>;
@@ -237,6 +240,7 @@ function partsOf(system: System): WorldParts {
     page(name) {
       const address = pages.get(name) ?? system.allocatePage(name);
       pages.set(name, address);
+      system.driver.addPage(name, address);
       return address;
     },
     domain: (name) => system.driver.domain(name),
@@ -262,13 +266,19 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
       writable: true,
     }));
     const ram = { memory: system.memory, allocatePage: (page: string) => system.allocatePage(page) };
-    vtd.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
+    const mappedLater = (sketch.changes ?? []).flatMap(({ domain, iova = 4096, page }) =>
+      domain === name && page !== undefined ? [{ iova, address: parts.page(page) }] : [],
+    );
+    vtd.addDomain(buildDomain(ram, { name, stage, did, map: mappings, mappedLater }));
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
     addDevice(parts, name, sid, isScalable ? pasids : []);
   }
   for (const { device, pasid, domain } of attached) {
+    for (const tag of cacheTagsOf(vtd.device(device), { did: vtd.domain(domain).did, pasid })) {
+      vtd.cacheTags(vtd.domain(domain)).assign(tag);
+    }
     if (isScalable) {
       parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
     } else {
@@ -276,7 +286,17 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     }
   }
   sketch.prepare?.(parts);
-  return devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  const owners = devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  for (const { domain: name, iova = 4096 } of sketch.changes ?? []) {
+    const domain = vtd.domain(name);
+    const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
+    system.registry.track(
+      vtd.leafAddress(domain, iova),
+      `${name}.map[0x${iova.toString(16)}]`,
+      vtdEntryModels[structure],
+    );
+  }
+  return owners;
 }
 
 function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {
@@ -328,6 +348,7 @@ function track(
 function factsOf({ registry, driver, config }: System, owners: readonly Owner[]): CheckerFacts {
   return {
     entryCount: registry.list().length,
+    pageCount: config.memoryPages,
     mode: config.vtd.mode,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),

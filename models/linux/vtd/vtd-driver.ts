@@ -1,8 +1,12 @@
+import type { Arena } from '../../../sim/arena.ts';
 import { assert } from '../../../sim/assert.ts';
 import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
+import type { PageAllocator } from '../page-allocator.ts';
+import { CacheTags } from './cache-tags.ts';
+import type { DomainIds } from './domain-ids.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -15,6 +19,10 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
+  /** All its table pages, by host-physical address. */
+  readonly tablePages: readonly number[];
+  /** Address of the leaf paging entry of each IOVA; of the first stage, where there are two. */
+  readonly leaves: ReadonlyMap<number, number>;
 }
 
 export interface Device {
@@ -32,20 +40,38 @@ export interface Device {
 export interface VtdDriverPorts {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly arena: Arena;
+  readonly pages: PageAllocator;
+  readonly domainIds: DomainIds;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
+  /** The word of a new spin lock, by its name in the source. */
+  readonly placeLock: (name: string) => number;
+}
+
+/** What changes of a domain in a run, besides its tables. */
+interface DomainState {
+  readonly index: number;
+  readonly cacheTags: CacheTags;
+  /** domain->cache_lock. */
+  readonly cacheLock: number;
 }
 
 /** What the intel-iommu driver knows: devices, domains, and where their table entries are. */
 export class VtdDriver {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly pages: PageAllocator;
+  readonly domainIds: DomainIds;
   readonly #ports: VtdDriverPorts;
+  readonly #didLockAddress: number;
   readonly #devices = new Map<string, Device>();
   readonly #domains = new Map<string, Domain>();
+  readonly #domainStates = new Map<string, DomainState>();
+  readonly #pageAddresses = new Map<string, number>();
   /** Address of the PASID table for a device and the upper PASID bits. */
   readonly #pasidTables = new Map<string, number>();
 
@@ -53,6 +79,9 @@ export class VtdDriver {
     this.#ports = ports;
     this.registry = ports.registry;
     this.queue = ports.queue;
+    this.pages = ports.pages;
+    this.domainIds = ports.domainIds;
+    this.#didLockAddress = ports.placeLock('iommu->did_lock');
   }
 
   get isScalable(): boolean {
@@ -69,7 +98,16 @@ export class VtdDriver {
   }
 
   addDomain(domain: Domain): void {
+    const { arena, placeLock } = this.#ports;
+    const cacheTags = new CacheTags(arena, domain.name);
+    const cacheLock = placeLock(`${domain.name}->cache_lock`);
     this.#domains.set(domain.name, domain);
+    this.#domainStates.set(domain.name, { index: this.#domainStates.size, cacheTags, cacheLock });
+  }
+
+  /** A page that flows can name. */
+  addPage(name: string, address: number): void {
+    this.#pageAddresses.set(name, address);
   }
 
   addPasidTable(device: string, pasid: number, address: number): void {
@@ -86,6 +124,32 @@ export class VtdDriver {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
+  }
+
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
+  pageAddress(name: string): number {
+    const address = this.#pageAddresses.get(name);
+    assert(address !== undefined, `page ${name} is known`);
+    return address;
+  }
+
+  /** Address of the leaf paging entry of an IOVA. */
+  leafAddress(domain: Domain, iova: number): number {
+    const address = domain.leaves.get(iova);
+    assert(address !== undefined, `domain ${domain.name} has tables for 0x${iova.toString(16)}`);
+    return address;
+  }
+
+  cacheTags({ name }: Domain): CacheTags {
+    return this.#stateOf(name).cacheTags;
+  }
+
+  /** Number of a domain among all, for the allocator of domain IDs. */
+  domainIndex({ name }: Domain): number {
+    return this.#stateOf(name).index;
   }
 
   hasPasidTable(device: string, pasid: number): boolean {
@@ -110,6 +174,23 @@ export class VtdDriver {
     return cpu.unlock(this.#ports.lockAddress);
   }
 
+  /** iommu->did_lock, here a spin lock. */
+  lockDomainIds(cpu: Cpu): Operation<void> {
+    return cpu.lock(this.#didLockAddress, 'iommu->did_lock');
+  }
+
+  unlockDomainIds(cpu: Cpu): Operation<void> {
+    return cpu.unlock(this.#didLockAddress);
+  }
+
+  lockCacheTags(cpu: Cpu, { name }: Domain): Operation<void> {
+    return cpu.lock(this.#stateOf(name).cacheLock, `${name}->cache_lock`);
+  }
+
+  unlockCacheTags(cpu: Cpu, { name }: Domain): Operation<void> {
+    return cpu.unlock(this.#stateOf(name).cacheLock);
+  }
+
   /** __iommu_flush_cache: clflush_cache_range, with its two mb(), when walks are not coherent. */
   *flushCache(cpu: Cpu, address: number, byteCount: number): Flow {
     if (this.#ports.coherentWalks) {
@@ -132,5 +213,11 @@ export class VtdDriver {
   endUpdate(entryAddress: number, target: ArrayLike<number>): Note {
     const entry = this.registry.entryAt(entryAddress);
     return new Note('update ends', () => this.registry.endUpdate(entry, target));
+  }
+
+  #stateOf(domain: string): DomainState {
+    const state = this.#domainStates.get(domain);
+    assert(state !== undefined, `domain ${domain} is known`);
+    return state;
   }
 }
