@@ -25,6 +25,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write back ${memoryText(book, event.address, 0)} (eviction)`;
     case 'register-written':
       return `write ${event.register} = ${wordsText(event.words)}`;
+    case 'register-read':
+      return `read ${event.register} = ${wordsText(event.words)}`;
     case 'entry-declared':
       return `declare ${entryName(event.entry, book)} version ${event.version}: ${wholeEntry(event)}`;
     case 'update-begin':
@@ -51,6 +53,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return faultText(event);
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'translation-request':
+      return `ask for a translation${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+    case 'translation-completion':
+      return `answer: ${answerText(event, book)}`;
+    case 'translation-discarded':
+      return `discard the answer for${pasidText(event.pasid)} ${hex(event.iova)}: overtaken by an invalidation`;
+    case 'translated-request':
+      return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'ats-invalidation-received':
+      return `invalidation request, ITag ${event.itag}`;
+    case 'ats-disabled':
+      return 'ATS off: a translation request was unsupported';
     case 'descriptor-fetched':
       return `fetch descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
     case 'invalidation-done':
@@ -67,6 +81,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `allocate DID ${event.did}`;
     case 'tag-released':
       return `free DID ${event.did}`;
+    case 'device-tlb-request':
+      return `ask ${deviceText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
+    case 'device-tlb-completion':
+      return `answer of ${deviceText(event.sid)} to ITag ${event.itag}${completionNotes[event.result]}`;
+    case 'device-tlb-timeout':
+      return `time-out of ITag ${event.itag}: ITE`;
+    case 'descriptor-lost':
+      return `drop descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
+    case 'interrupt-entries-invalidated':
+      return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
+    case 'page-group-response':
+      return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -93,6 +119,9 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'context-cache': 'context cache',
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
+  'device-tlb': 'device TLB',
+  'first-stage-paging': 'first-stage paging-structure cache',
+  'second-stage-paging': 'second-stage paging-structure cache',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
@@ -100,6 +129,8 @@ const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
   piotlb: 'PASID-based IOTLB',
+  'device-tlb': 'device TLB',
+  'pasid-device-tlb': 'device TLB',
 };
 
 const descriptorNames: ReadonlyMap<number, string> = new Map([
@@ -156,8 +187,22 @@ function faultText(event: Of<'fault'>): string {
   return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
 
+function answerText(event: Of<'translation-completion'>, book: NameBook): string {
+  if (event.status !== 'success') {
+    return event.status;
+  }
+  const allowed = event.writable ? 'write to' : 'read of';
+  const isAllowed = event.readable || event.writable;
+  return isAllowed ? `${allowed} ${hex(event.address)}${placeNote(event.address, book)}` : 'no access (R=W=0)';
+}
+
 function invalidationText(event: Of<'invalidation-done'>): string {
   const name = `invalidate ${invalidationNames[event.invalidation]}`;
+  if (event.invalidation === 'device-tlb' || event.invalidation === 'pasid-device-tlb') {
+    const pasid = event.granularity === 'global' ? 'all PASIDs' : pasidText(event.pasid).trim() || 'no PASID';
+    const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
+    return `${name} of ${deviceText(event.sid)}: ${pasid}${page}`;
+  }
   switch (event.granularity) {
     case 'global':
       return `${name}: all`;
@@ -176,13 +221,37 @@ function invalidationText(event: Of<'invalidation-done'>): string {
   }
 }
 
+const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], string>> = {
+  done: '',
+  open: ', more to come',
+  unknown: ', which is not its: ICE',
+};
+
+function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
+  if (index < 0) {
+    return 'all';
+  }
+  return indexMask === 0 ? `${index}` : `${2 ** indexMask} from ${index}`;
+}
+
+function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): string {
+  const tag = global ? ' every PASID' : pasidText(pasid);
+  if (pages === 0) {
+    return `${tag}: all`;
+  }
+  return pages === 1 ? `${tag}: page ${hex(page * 4096)}` : `${tag}: ${pages} pages at ${hex(page * 4096)}`;
+}
+
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
+  if (event.cache === 'device-tlb') {
+    return `${deviceText(event.sid)}${'iova' in event ? `, page ${hex(event.iova - (event.iova % 4096))}` : ''}`;
+  }
   const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
   const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
   return `${device}DID ${event.did}${pasid}`;
 }
 
-function access(event: Of<'request'>): string {
+function access(event: Of<'request' | 'translation-request' | 'translated-request'>): string {
   return event.write ? 'write to' : 'read of';
 }
 

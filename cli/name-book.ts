@@ -115,10 +115,17 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'line-flushed':
     case 'line-evicted':
     case 'register-written':
+    case 'register-read':
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
     case 'request':
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+    case 'translated-request':
+    case 'ats-invalidation-received':
+    case 'ats-disabled':
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':
@@ -127,6 +134,12 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'page-allocated':
     case 'tag-allocated':
     case 'tag-released':
+    case 'device-tlb-request':
+    case 'device-tlb-completion':
+    case 'device-tlb-timeout':
+    case 'descriptor-lost':
+    case 'interrupt-entries-invalidated':
+    case 'page-group-response':
     case 'flow-note':
     case 'violation':
       return [];

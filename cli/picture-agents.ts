@@ -1,3 +1,4 @@
+import type { TraceEvent } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
 
 /** Whose column each record of a run stands in. */
@@ -20,13 +21,34 @@ export function pictureAgents(record: RunRecord): PictureAgents {
   const issues = pairStores(record);
   const drains = new Map([...issues].map(([drain, issue]) => [issue, drain]));
   const columns = record.agents.map(({ column }) => taskColumn(record, column));
-  const ownColumn = (index: number): string | undefined => columns[record.records[index]?.processId ?? -1];
+  const ownColumn = (index: number): string | undefined => {
+    const { event, processId = -1 } = record.records[index] ?? {};
+    const device = event !== undefined && isOfDevice(event) ? record.agents[processId]?.device : undefined;
+    return device ?? columns[processId];
+  };
   return {
     order: [...columns].sort((a, b) => cpuNumber(a) - cpuNumber(b)),
     columnOf: (index) => ownColumn(issues.get(index) ?? index),
     issueOf: (drain) => issues.get(drain),
     drainOf: (issue) => drains.get(issue),
   };
+}
+
+/** What a function with ATS does itself, though the step is of its walk in the IOMMU. */
+function isOfDevice(event: TraceEvent): boolean {
+  switch (event.kind) {
+    case 'cache-hit':
+    case 'cache-filled':
+    case 'cache-dropped':
+      return event.cache === 'device-tlb';
+    case 'translation-request':
+    case 'translation-discarded':
+    case 'translated-request':
+    case 'ats-disabled':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Of a column; what is no CPU comes after them all. */

@@ -62,6 +62,8 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'violation':
     case 'flow-note':
     case 'queue-error':
+    case 'device-tlb-timeout':
+    case 'descriptor-lost':
       return true;
     case 'store':
     case 'store-buffered':
@@ -74,9 +76,18 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return stores !== undefined && stores.first < index && index < stores.last;
     }
     case 'register-written':
+    case 'device-tlb-request':
+    case 'device-tlb-completion':
+    case 'interrupt-entries-invalidated':
     case 'invalidation-done':
+    case 'ats-disabled':
     case 'status-written':
       return index > focus.firstStore;
+    case 'translation-request':
+    case 'translation-completion':
+    case 'translation-discarded':
+    case 'translated-request':
+      return isInWalk(focus, processId, index);
     case 'entry-read': {
       const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
       return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
@@ -152,7 +163,7 @@ function entriesOnTheWay(record: RunRecord, brokenSteps: ReadonlySet<number>): r
   const used = new Map<number, number[]>();
   const found: number[] = [];
   for (const { event, processId, stepNumber } of record.records) {
-    if (event.kind === 'request') used.set(processId, []);
+    if (beginsWalk(event)) used.set(processId, []);
     if (event.kind === 'entry-used') used.get(processId)?.push(event.entry);
     if (event.kind === 'violation' && brokenSteps.has(stepNumber)) found.push(...(used.get(processId) ?? []));
   }
@@ -186,11 +197,17 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
   const processId = record.records[to]?.processId ?? -1;
   for (let from = to; from >= 0; from -= 1) {
     const item = record.records[from];
-    if (item?.processId === processId && item.event.kind === 'request') {
+    if (item?.processId === processId && beginsWalk(item.event)) {
       return { processId, from, to };
     }
   }
   return undefined;
+}
+
+/** A translated request goes by a hit in the device TLB, or by the answer to a translation request before it. */
+function beginsWalk(event: TraceEvent): boolean {
+  const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
+  return event.kind === 'request' || event.kind === 'translation-request' || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */

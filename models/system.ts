@@ -17,9 +17,14 @@ import type { Access, AccessSink, Core } from './memory/memory-model.ts';
 import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
 import { SequentialCore } from './memory/sequential-core.ts';
 import { TsoCore } from './memory/tso-core.ts';
+import type { AtsConfig } from './pcie/ats-config.ts';
+import { AtsEndpoint } from './pcie/ats-endpoint.ts';
+import { AtsSource } from './pcie/ats-source.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
+import { EndpointBus } from './pcie/endpoint-bus.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
+import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
@@ -39,6 +44,8 @@ export interface Place {
 export interface Agent {
   readonly process: string;
   readonly column: string;
+  /** Of a source of DMA with ATS: the column of what the function does itself. */
+  readonly device?: string;
 }
 
 /**
@@ -58,10 +65,12 @@ export class System {
   readonly agents: Agent[] = [];
   readonly places: Place[] = [];
   readonly #cpus = new Map<number, Cpu>();
+  readonly #endpoints = new EndpointBus();
   readonly #atRest: (() => void)[] = [];
   #nextPage = 1;
 
-  constructor(config: SystemConfig) {
+  /** `deviceTlbs`: who takes invalidation requests in place of the endpoints that are added. */
+  constructor(config: SystemConfig, deviceTlbs?: DeviceTlbPort) {
     this.config = config;
     this.kernel = new Kernel(this.arena, config.limits);
     this.trace = new Trace<TraceEvent>(this.kernel, traceEventFields);
@@ -81,6 +90,7 @@ export class System {
       trace: this.trace,
       rootTable: this.rootTable,
       queueAddress,
+      deviceTlbs: deviceTlbs ?? this.#endpoints,
     });
     const { memoryPages: pageCount, cpu: timing } = config;
     let nextLock = driverPage + lockArea;
@@ -96,8 +106,10 @@ export class System {
         nextLock += lineBytes;
         return this.#place(name, nextLock - lineBytes, 4);
       },
+      trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
         ringAddress: queueAddress,
+        slotCount: config.vtd.queueSlots,
         statusAddress: this.#place('desc_status', driverPage + 1024, 512),
         lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
         tailRegister: vtdRegisters + registerOffset.invalidationQueueTail,
@@ -125,6 +137,7 @@ export class System {
       timing: this.config.cpu,
       trace: this.trace,
       writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
+      readRegister: (address, wordCount) => this.#readRegister(address, wordCount),
     });
     this.#cpus.set(number, cpu);
     return cpu;
@@ -149,11 +162,30 @@ export class System {
     this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });
   }
 
-  /** A device that issues requests; its walker is part of the IOMMU. */
-  addDmaSource(name: string, source: DmaSourceConfig): void {
+  /** ATS of a function, enabled; before its sources of requests. */
+  addEndpoint(name: string, sid: number, config: AtsConfig): void {
+    const { arena, trace } = this;
+    const { link } = this.config.vtd.timing;
+    const answer = (itag: number): void => this.unit.queue.completeDeviceTlb(sid, itag, 1);
+    this.#endpoints.add(new AtsEndpoint({ name, sid }, config, { arena, trace, link, answer }));
+  }
+
+  /** A device that issues requests; its walker is part of the IOMMU. `ats`: it asks for translations first. */
+  addDmaSource(name: string, source: DmaSourceConfig, ats = false): void {
     const walker = this.unit.addWalker(name);
-    this.kernel.addProcess({ name, kind: 'task', body: () => dmaSource(walker, source) });
-    this.agents.push({ process: name, column: 'IOMMU' });
+    if (!ats) {
+      this.kernel.addProcess({ name, kind: 'task', body: () => dmaSource(walker, source) });
+      this.agents.push({ process: name, column: 'IOMMU' });
+      return;
+    }
+    const { repeat, ...request } = source;
+    const endpoint = this.#endpoints.endpoint(source.sid);
+    assert(endpoint !== undefined, `a device with ATS has the requester ID of ${name}`);
+    const { timing } = this.config.vtd;
+    const asked = endpoint.addRequest(name, request);
+    const atsSource = new AtsSource({ endpoint, request: asked, walker, trace: this.trace, timing });
+    this.kernel.addProcess({ name, kind: 'task', body: () => atsSource.requests(repeat) });
+    this.agents.push({ process: name, column: 'IOMMU', device: endpoint.name });
   }
 
   attachChecker(checker: Checker, facts: CheckerFacts): void {
@@ -177,15 +209,22 @@ export class System {
     reach.attach({ arena: this.arena, trace: this.trace, entryCount, mark });
   }
 
-  /** The column of pictures a process belongs to. */
-  columnOf(process: string): string {
-    return this.agents.find((agent) => agent.process === process)?.column ?? process;
+  /** What a process is to a reader. */
+  agentOf(process: string): Agent {
+    return this.agents.find((agent) => agent.process === process) ?? { process, column: process };
   }
 
   /** Ends building: what memory and caches hold now is the start of every run. */
   seal(): void {
     this.unit.addEngines();
-    this.agents.push({ process: 'invalidation fetch', column: 'IOMMU' }, { process: 'invalidation', column: 'IOMMU' });
+    for (const process of this.unit.engineNames) {
+      this.agents.push({ process, column: 'IOMMU' });
+    }
+    for (const endpoint of this.#endpoints.list()) {
+      const process = `${endpoint.name} device TLB`;
+      this.kernel.addProcess({ name: process, kind: 'engine', body: endpoint.invalidationStep() });
+      this.agents.push({ process, column: endpoint.name });
+    }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
       this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
@@ -250,6 +289,13 @@ export class System {
       unmodelled(`a register write to 0x${address.toString(16)}`);
     }
     this.unit.writeRegister(address - vtdRegisters, words);
+  }
+
+  #readRegister(address: number, wordCount: number): readonly number[] {
+    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
+      unmodelled(`a register read of 0x${address.toString(16)}`);
+    }
+    return this.unit.readRegister(address - vtdRegisters, wordCount);
   }
 
   #place(name: string, address: number, byteCount: number): number {

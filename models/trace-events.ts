@@ -11,10 +11,16 @@ export type Structure =
   | 'first-stage-paging-entry'
   | 'second-stage-paging-entry';
 
-export type CacheName = 'context-cache' | 'pasid-cache' | 'iotlb';
+export type CacheName =
+  | 'context-cache'
+  | 'pasid-cache'
+  | 'iotlb'
+  | 'first-stage-paging'
+  | 'second-stage-paging'
+  | 'device-tlb';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
-export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb';
+export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
 
 /**
  * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
@@ -30,6 +36,7 @@ export type TraceEvent =
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
   | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
+  | { readonly kind: 'register-read'; readonly register: string; readonly words: readonly number[] }
   | {
       readonly kind: 'entry-declared';
       readonly structure: Structure;
@@ -124,11 +131,56 @@ export type TraceEvent =
       readonly write: boolean;
       readonly provenance: readonly number[];
     }
+  | {
+      /** A function with ATS asks for a translation (PCIe ATS, AT = 01). */
+      readonly kind: 'translation-request';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly write: boolean;
+    }
+  | {
+      /** The IOMMU has sent the answer; neither permission: the function may ask for the page. */
+      readonly kind: 'translation-completion';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly status: 'success' | 'UR' | 'CA';
+      readonly readable: boolean;
+      readonly writable: boolean;
+      readonly address: number;
+    }
+  | {
+      /** The function threw an answer away, as an invalidation had come while it was on its way. */
+      readonly kind: 'translation-discarded';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+    }
+  | {
+      /** DMA by a translation the function has (AT = 10). */
+      readonly kind: 'translated-request';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly address: number;
+      readonly write: boolean;
+    }
+  | {
+      /** An ATS invalidation request has come to the function, which drops what it is about. */
+      readonly kind: 'ats-invalidation-received';
+      readonly sid: number;
+      readonly itag: number;
+    }
+  | { readonly kind: 'ats-disabled'; readonly sid: number }
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
   | {
       readonly kind: 'invalidation-done';
       readonly invalidation: InvalidationKind;
-      /** 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. */
+      /**
+       * 'global' and 'domain' everywhere; 'device' for context; 'pasid' and 'page' where the descriptor has them. Of a
+       * device TLB, 'global' is every page of every PASID, 'pasid' every page of one (-1: of requests without).
+       */
       readonly granularity: 'global' | 'domain' | 'device' | 'pasid' | 'page';
       readonly sid: number;
       /** Bits of the requester ID that were compared. */
@@ -145,6 +197,36 @@ export type TraceEvent =
   /** A domain ID that software begins to use for a domain, and that it is done with. */
   | { readonly kind: 'tag-allocated'; readonly did: number }
   | { readonly kind: 'tag-released'; readonly did: number }
+  | {
+      readonly kind: 'device-tlb-request';
+      readonly sid: number;
+      readonly pasid: number;
+      /** Entries of every PASID. */
+      readonly global: boolean;
+      /** The first 4 KB page, and how many; 0 is every page. */
+      readonly page: number;
+      readonly pages: number;
+      readonly itag: number;
+    }
+  | {
+      readonly kind: 'device-tlb-completion';
+      readonly sid: number;
+      readonly itag: number;
+      /** `done`: the request is answered; `open`: more completions are to come; `unknown`: nothing was asked. */
+      readonly result: 'done' | 'open' | 'unknown';
+    }
+  | { readonly kind: 'device-tlb-timeout'; readonly sid: number; readonly itag: number }
+  /** Hardware has fetched it and will not complete it. */
+  | { readonly kind: 'descriptor-lost'; readonly slot: number; readonly words: readonly number[] }
+  /** Interrupt indices that agree with `index` but for the low `indexMask` bits; index -1: all. */
+  | { readonly kind: 'interrupt-entries-invalidated'; readonly index: number; readonly indexMask: number }
+  | {
+      readonly kind: 'page-group-response';
+      readonly sid: number;
+      readonly pasid: number;
+      readonly code: number;
+      readonly group: number;
+    }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
@@ -174,6 +256,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'line-flushed': ['address'],
   'line-evicted': ['address'],
   'register-written': ['register', 'words'],
+  'register-read': ['register', 'words'],
   'entry-declared': ['structure', 'entry', 'version', 'words'],
   'update-begin': ['entry', 'hitless', 'legal'],
   'update-end': ['entry', 'legal'],
@@ -187,6 +270,12 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   request: ['sid', 'pasid', 'iova', 'write'],
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
+  'translation-request': ['sid', 'pasid', 'iova', 'write'],
+  'translation-completion': ['sid', 'pasid', 'iova', 'status', 'readable', 'writable', 'address'],
+  'translation-discarded': ['sid', 'pasid', 'iova'],
+  'translated-request': ['sid', 'pasid', 'iova', 'address', 'write'],
+  'ats-invalidation-received': ['sid', 'itag'],
+  'ats-disabled': ['sid'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
@@ -195,6 +284,12 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'page-allocated': ['address'],
   'tag-allocated': ['did'],
   'tag-released': ['did'],
+  'device-tlb-request': ['sid', 'pasid', 'global', 'page', 'pages', 'itag'],
+  'device-tlb-completion': ['sid', 'itag', 'result'],
+  'device-tlb-timeout': ['sid', 'itag'],
+  'descriptor-lost': ['slot', 'words'],
+  'interrupt-entries-invalidated': ['index', 'indexMask'],
+  'page-group-response': ['sid', 'pasid', 'code', 'group'],
   'flow-note': ['text'],
   violation: ['rule', 'message', 'source'],
 };

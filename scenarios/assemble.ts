@@ -1,6 +1,7 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
+import { notPresent } from '../models/linux/flow-definition.ts';
 import { buildDomain } from '../models/linux/page-table-builder.ts';
 import { cacheTagsOf } from '../models/linux/vtd/cache-tags.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
@@ -15,6 +16,7 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import {
   changedPagesOf,
@@ -74,6 +76,11 @@ class Assembly {
       allocatePage: (name: string) => this.#system.allocatePage(name),
     };
     const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
+    for (const [name, { requesterId, ats }] of Object.entries(platform.devices)) {
+      if (ats !== false) {
+        this.#system.addEndpoint(name, parseRequesterId(requesterId), ats === true ? defaultAts : ats);
+      }
+    }
     for (const [name, { stage, did, map }] of Object.entries(domains)) {
       const mappings = Object.entries(map).map(([iova, target]) => ({
         iova: Number(iova),
@@ -190,7 +197,7 @@ class Assembly {
       }
     }
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
-      if (of === name) {
+      if (of === name && domain !== notPresent) {
         const attached = driver.domain(domain);
         for (const tag of cacheTagsOf(device, { did: attached.did, pasid })) {
           driver.cacheTags(attached).assign(tag);
@@ -198,7 +205,7 @@ class Assembly {
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
-          memory.initialise(device.contextEntryAddress, contextEntryFor(attached));
+          memory.initialise(device.contextEntryAddress, contextEntryFor(attached, device));
         }
       }
     }
@@ -253,7 +260,8 @@ class Assembly {
     for (const [name, task] of Object.entries(this.#world.tasks)) {
       if ('dma' in task) {
         const { pasid = -1, iova, write, repeat } = task.dma;
-        this.#system.addDmaSource(name, { sid: vtd.device(task.device).sid, pasid, iova, write, repeat });
+        const { sid, ats } = vtd.device(task.device);
+        this.#system.addDmaSource(name, { sid, pasid, iova, write, repeat }, task.dma.ats ?? ats);
       } else if ('flow' in task) {
         this.#system.addTask(name, task, (cpu) => startFlow(task.flow, task.with, { cpu, vtd }));
       } else {
@@ -265,13 +273,14 @@ class Assembly {
   }
 
   #facts(): CheckerFacts {
-    const { registry } = this.#system;
+    const { registry, driver } = this.#system;
     const { iommu, devices } = this.#world.platform;
     const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
     return {
       entryCount: registry.list().length,
       pageCount: this.#world.platform.memoryPages,
       mode: iommu.mode,
+      hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
       structureOfEntry: (entry) => registry.modelOf(entry).structure,

@@ -116,12 +116,17 @@ const telling: readonly TraceEvent['kind'][] = [
   'cache-hit',
   'line-flushed',
   'line-evicted',
+  'translation-discarded',
+  'ats-invalidation-received',
+  'translation-completion',
   'descriptor-fetched',
   'dma',
   'fault',
   'load',
   'store-buffered',
   'request',
+  'translation-request',
+  'translated-request',
   'barrier',
 ];
 

@@ -1,8 +1,8 @@
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
-import type { VtdDriver } from '../models/linux/vtd/vtd-driver.ts';
+import type { Device, VtdDriver } from '../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../models/memory/cpu.ts';
-import type { InvalidationDescriptor } from '../models/vtd/descriptors.ts';
+import { descriptorType, everyPage, type InvalidationDescriptor } from '../models/vtd/descriptors.ts';
 import { assert } from '../sim/assert.ts';
 import { type Flow, Retry } from '../sim/operation.ts';
 import { parsePlace } from './format/place.ts';
@@ -61,11 +61,11 @@ function* runStep(step: InlineStep, run: Run): Flow {
   } else if ('begin' in step) {
     const { entry, targets, hitless } = step.begin;
     const address = addressOf(entry, places);
-    const words = targets.map((target) => targetWords(target, address, vtd));
+    const words = targets.map((target) => targetWords(target, entry, places));
     yield vtd.beginUpdate(address, words, hitless);
   } else if ('end' in step) {
     const address = addressOf(step.end.entry, places);
-    yield vtd.endUpdate(address, targetWords(step.end.target, address, vtd));
+    yield vtd.endUpdate(address, targetWords(step.end.target, step.end.entry, places));
   } else if ('flow' in step) {
     yield startFlow(step.flow, step.with, { cpu, vtd });
   } else if ('if' in step) {
@@ -118,13 +118,13 @@ function addressOf(text: string, { vtd, page }: InlinePlaces): number {
   }
 }
 
-function targetWords(target: InlineTarget, address: number, vtd: VtdDriver): ArrayLike<number> {
-  const wordCount = vtd.entryWords(address);
+function targetWords(target: InlineTarget, entry: string, { vtd, ...places }: InlinePlaces): ArrayLike<number> {
+  const wordCount = vtd.entryWords(addressOf(entry, { vtd, ...places }));
   if (target === 'not-present') {
     return new Uint32Array(wordCount);
   }
   const domain = vtd.domain(target.domain);
-  return wordCount === 16 ? pasidEntryFor(domain) : contextEntryFor(domain);
+  return wordCount === 16 ? pasidEntryFor(domain) : contextEntryFor(domain, vtd.device(parsePlace(entry)?.name ?? ''));
 }
 
 function descriptorOf(invalidation: InlineInvalidation, vtd: VtdDriver): InvalidationDescriptor | readonly number[] {
@@ -150,7 +150,36 @@ function descriptorOf(invalidation: InlineInvalidation, vtd: VtdDriver): Invalid
     const { sid } = vtd.device(invalidation.context.device);
     return { kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 };
   }
+  if ('device-tlb' in invalidation) {
+    const { device, ...range } = invalidation['device-tlb'];
+    return { kind: 'device-tlb', ...endpointOf(vtd.device(device)), ...deviceTlbRange(range) };
+  }
+  if ('pasid-device-tlb' in invalidation) {
+    const { device, pasid = 0, ...range } = invalidation['pasid-device-tlb'];
+    const globalPasid = invalidation['pasid-device-tlb'].pasid === undefined;
+    const endpoint = endpointOf(vtd.device(device));
+    return { kind: 'pasid-device-tlb', pasid, globalPasid, ...endpoint, ...deviceTlbRange(range) };
+  }
+  if ('wait' in invalidation) {
+    // The status that software waits for is that of the batch: one in its middle tells nobody (SW = 0).
+    return [descriptorType.wait | (invalidation.wait.fence ? fenceFlag : 0), 0, 0, 0, 0, 0, 0, 0];
+  }
   return invalidation.raw.flatMap((qword) => [Number(BigInt(qword) & 0xffff_ffffn), Number(BigInt(qword) >> 32n)]);
+}
+
+/** FN of a wait descriptor. */
+const fenceFlag = 1 << 6;
+
+/** A physical function that takes as many invalidations as there are ITags. */
+function endpointOf({ sid }: Device): { sid: number; pfsid: number; maxInvalidationsPending: number } {
+  return { sid, pfsid: sid, maxInvalidationsPending: 0 };
+}
+
+function deviceTlbRange({ address, addressMask = 0 }: { [K in 'address' | 'addressMask']?: number | undefined }): {
+  address: number;
+  addressMask: number;
+} {
+  return address === undefined ? { address: 0, addressMask: everyPage } : { address, addressMask };
 }
 
 interface Range {

@@ -1,4 +1,4 @@
-import type { Place } from '../models/system.ts';
+import type { Agent, Place } from '../models/system.ts';
 import type { TraceEvent } from '../models/trace-events.ts';
 import type { TraceRecord } from '../sim/trace.ts';
 import type { Violation } from '../sim/violation.ts';
@@ -132,7 +132,7 @@ export interface RunRecord {
   readonly digest: string;
   readonly records: readonly TraceRecord<TraceEvent>[];
   /** By process id: the process, and the column of a picture it belongs to. */
-  readonly agents: readonly { readonly process: string; readonly column: string }[];
+  readonly agents: readonly Agent[];
   /** Named ranges of memory, most specific first (a PASID entry before its table). */
   readonly places: readonly Place[];
   /** Name of each entry of the registry, by id: 'nic.pasid[1]', 'nic.context', … */

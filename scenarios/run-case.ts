@@ -243,7 +243,7 @@ export function recordRun(
     violations: outcome.violations,
     digest: system.trace.digest(),
     records: system.trace.records,
-    agents: system.kernel.processNames.map((process) => ({ process, column: system.columnOf(process) })),
+    agents: system.kernel.processNames.map((process) => system.agentOf(process)),
     places: [...system.registry.list(), ...system.places],
     entryNames,
   };

@@ -11,5 +11,10 @@ export function startFlow(name: string, values: Readonly<Record<string, unknown>
     key,
     'default' in spec ? spec.default : undefined,
   ]);
-  return flow.start(environment, { ...Object.fromEntries(defaults), ...values });
+  // A choice is text to the flow, also where its values look like numbers.
+  const given = Object.entries(values).map(([key, value]) => [
+    key,
+    flow.parameters[key]?.type === 'choice' ? String(value) : value,
+  ]);
+  return flow.start(environment, { ...Object.fromEntries(defaults), ...Object.fromEntries(given) });
 }

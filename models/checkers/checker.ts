@@ -26,6 +26,8 @@ export interface CheckerFacts {
   /** Text of a fault reason code, and whether only a torn entry gives it. */
   faultReason(code: number): { readonly text: string; readonly onlyTornEntryGives: boolean };
   readonly mode: 'legacy' | 'scalable';
+  /** Whether a function has ATS enabled, and so a device TLB. */
+  hasDeviceTlb(sid: number): boolean;
   /** CAP.CM. */
   readonly cachingMode: boolean;
   /** PASID a PASID entry is for, or -1. */

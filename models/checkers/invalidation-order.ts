@@ -138,10 +138,11 @@ function stepsFor(
     facts.structureOfEntry(entry) === 'scalable-context-entry' &&
     !facts.cachingMode &&
     !hasPresentPasid(facts, entry, presentPasids);
-  // No device here has ATS enabled, so no device TLB can hold anything.
-  return sequence.filter(
-    ({ kind }) => kind !== 'device-tlb' && kind !== 'pasid-device-tlb' && !(kind === 'pasid-cache' && skipsPasidCache),
-  );
+  const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry));
+  return sequence.filter(({ kind }) => {
+    const isOfDeviceTlb = kind === 'device-tlb' || kind === 'pasid-device-tlb';
+    return (hasDeviceTlb || !isOfDeviceTlb) && !(kind === 'pasid-cache' && skipsPasidCache);
+  });
 }
 
 function hasPresentPasid(facts: CheckerFacts, context: number, presentPasids: Table): boolean {
@@ -184,9 +185,17 @@ function covers(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
     case 'piotlb':
       // An IOTLB invalidation of the whole domain drops all that a PASID-selective one does.
       return (done.invalidation === 'piotlb' || done.invalidation === 'iotlb') && coversTags(done, step, scope);
-    default:
-      return false;
+    case 'device-tlb':
+    case 'pasid-device-tlb':
+      return done.invalidation === step.kind && coversDeviceTlb(done, scope);
   }
+}
+
+/** Every page, of requests without PASID or of the entry's PASID. */
+function coversDeviceTlb(done: Done, { entry, facts }: Scope): boolean {
+  const isOfPasid = done.invalidation === 'device-tlb' || done.pasid === facts.pasidOfEntry(entry);
+  const isEveryPage = done.granularity === 'global' || (done.granularity === 'pasid' && isOfPasid);
+  return done.sid === facts.sidOfEntry(entry) && isEveryPage;
 }
 
 function coversContext(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {

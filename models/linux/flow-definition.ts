@@ -2,10 +2,18 @@ import type { Flow } from '../../sim/operation.ts';
 import type { Cpu } from '../memory/cpu.ts';
 import type { VtdDriver } from './vtd/vtd-driver.ts';
 
+/** In place of a domain: the entry is not present. No domain has this name. */
+export const notPresent = 'not-present';
+
 /** One parameter of a flow, as data: the scenario format checks it, `tornread list --flows` prints it. */
 export type ParameterSpec =
   | { readonly type: 'device'; readonly summary: string }
-  | { readonly type: 'domain'; readonly summary: string }
+  | {
+      readonly type: 'domain';
+      readonly summary: string;
+      /** {@link notPresent} is a value too. */
+      readonly orNotPresent?: true;
+    }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
   /** A 4 KB page of the domain that the flow's `domain` names. */
   | { readonly type: 'iova'; readonly summary: string }

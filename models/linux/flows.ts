@@ -1,5 +1,6 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { entrySync } from './vtd/entry-sync-flow.ts';
 import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
@@ -12,6 +13,7 @@ export const flows: readonly FlowDefinition[] = [
   pasidTeardown,
   pasidSetup,
   pasidReplace,
+  entrySync,
   pasidTablePublish,
   contextSetup,
   contextClear,

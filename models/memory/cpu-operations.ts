@@ -20,6 +20,7 @@ export interface CpuPorts {
   readonly trace: SystemTrace;
   /** Writes atomically and at once, as a locked instruction does; the core is drained. */
   readonly writeLocked: (address: number, words: readonly number[]) => void;
+  readonly readRegister: (address: number, wordCount: number) => readonly number[];
 }
 
 export type Width = 32 | 64 | 128;
@@ -186,6 +187,45 @@ export class Load extends CpuOperation<bigint> {
       this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
     }
     return valueOfWords(words);
+  }
+}
+
+export class LoadBlock extends CpuOperation<readonly number[]> {
+  readonly label = 'load of a block';
+  readonly #address: number;
+  readonly #wordCount: number;
+
+  constructor(cpu: CpuCore, address: number, wordCount: number) {
+    super(cpu);
+    this.#address = address;
+    this.#wordCount = wordCount;
+  }
+
+  execute(): readonly number[] {
+    return readWords(this.cpu.ports.core, this.#address, this.#wordCount);
+  }
+}
+
+export class LoadRegister extends CpuOperation<bigint> {
+  readonly #address: number;
+  readonly #widthBits: 32 | 64;
+
+  constructor(cpu: CpuCore, address: number, widthBits: 32 | 64) {
+    super(cpu);
+    this.#address = address;
+    this.#widthBits = widthBits;
+  }
+
+  get label(): string {
+    return `read of register 0x${this.#address.toString(16)}`;
+  }
+
+  override ready(): boolean {
+    return this.cpu.ports.core.canReadRegister();
+  }
+
+  execute(): bigint {
+    return valueOfWords(this.cpu.ports.readRegister(this.#address, this.#widthBits / 32));
   }
 }
 

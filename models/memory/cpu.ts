@@ -7,6 +7,8 @@ import {
   type CpuPorts,
   FlushLine,
   Load,
+  LoadBlock,
+  LoadRegister,
   Lock,
   LockedStore,
   type PlainStore,
@@ -85,6 +87,19 @@ export class Cpu {
    */
   storeBlock(address: number, words: readonly number[]): Operation<void> {
     return new StoreBlock(this.#core, address, words);
+  }
+
+  /**
+   * Many words as one step, for memory that a lock keeps everyone else away from: between such loads nothing could
+   * happen to it.
+   */
+  loadBlock(address: number, wordCount: number): Operation<readonly number[]> {
+    return new LoadBlock(this.#core, address, wordCount);
+  }
+
+  /** readl/readq of a device register: after earlier register writes of this CPU, not after its earlier stores. */
+  readRegister(address: number, widthBits: 32 | 64): Operation<bigint> {
+    return new LoadRegister(this.#core, address, widthBits);
   }
 
   /** writel/writeq to a device register. */

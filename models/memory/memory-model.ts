@@ -16,6 +16,8 @@ export interface Core {
   write(access: Access): void;
   /** Whether the words can be read now; a load that half overlaps a buffered store waits for it, as x86 does. */
   canRead(address: number, wordCount: number): boolean;
+  /** Whether a device register can be read now: uncached accesses keep their order, and earlier stores may stay behind. */
+  canReadRegister(): boolean;
   /** The word this CPU sees; its own buffered stores first. */
   readWord(address: number): number;
   /** Nothing of this CPU is on its way: what a full fence and a locked instruction wait for. */

@@ -20,6 +20,10 @@ export class SequentialCore implements Core {
     return true;
   }
 
+  canReadRegister(): boolean {
+    return true;
+  }
+
   readWord(address: number): number {
     return this.#sink.readWord(address);
   }

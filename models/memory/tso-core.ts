@@ -5,6 +5,7 @@ import { Operation } from '../../sim/operation.ts';
 import type { Access, AccessSink, Core } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
+const registerKind = kinds.indexOf('register');
 const column = { kind: 0, address: 1, wordCount: 2, firstWord: 3 } as const;
 /** The widest entry is a block no one reads before a later store publishes it: one 256-bit descriptor. */
 const maxWords = 8;
@@ -54,6 +55,15 @@ export class TsoCore implements Core {
       const to = from + this.#buffer.get(row, column.wordCount) * 4;
       if (this.#isStore(row) && from < address + wordCount * 4 && address < to) {
         return from <= address && address + wordCount * 4 <= to;
+      }
+    }
+    return true;
+  }
+
+  canReadRegister(): boolean {
+    for (let row = 0; row < this.#buffer.length; row += 1) {
+      if (this.#buffer.get(row, column.kind) === registerKind) {
+        return false;
       }
     }
     return true;

@@ -1,6 +1,6 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
-import { checkContextEntry, contextEntry } from './entries/context-entry.ts';
+import { checkContextEntry, contextEntry, contextTranslationType } from './entries/context-entry.ts';
 import { checkRootEntry, rootEntry } from './entries/root-entry.ts';
 import { checkScalableContextEntry, scalableContextEntry } from './entries/scalable-context-entry.ts';
 import { checkScalableRootHalf, scalableRootHalf } from './entries/scalable-root-entry.ts';
@@ -13,6 +13,7 @@ import { hit, miss, WalkStep } from './walk-step.ts';
 export class ContextLookup {
   readonly #reader: TableReader;
   readonly #lookUp: WalkStep;
+  readonly #arrive: WalkStep;
   readonly #readRoot: WalkStep;
   readonly #firstQuantum: WalkStep;
   readonly #nextQuantum: WalkStep;
@@ -24,14 +25,21 @@ export class ContextLookup {
     const { lookup, tableRead, quantumGap } = reader.ports.config.timing;
     const readQuantum = (step: StepContext): number => this.#readContextQuantum(step);
     this.#lookUp = new WalkStep('the context cache', lookup, () => this.#lookUpCache());
+    this.#arrive = new WalkStep('the context cache', lookup, () => {
+      reader.state.moveTo(walkPhase.context);
+      return this.#lookUpCache();
+    });
     this.#readRoot = new WalkStep('the root entry', tableRead, () => this.#readRootEntry());
     this.#firstQuantum = new WalkStep('the context entry', tableRead, readQuantum);
     this.#nextQuantum = new WalkStep('the next quantum of the context entry', quantumGap, readQuantum);
   }
 
-  /** 0 with the entry in the latch, or a negative fault reason. */
-  *find(): Flow<number> {
-    if ((yield this.#lookUp) === hit) {
+  /**
+   * 0 with the entry in the latch, or a negative fault reason. `arrives`: the request comes to the unit with this
+   * look-up; invalidations have nothing to wait for before.
+   */
+  *find(arrives = false): Flow<number> {
+    if ((yield arrives ? this.#arrive : this.#lookUp) === hit) {
       return 0;
     }
     const address = (yield this.#readRoot) as number;
@@ -167,6 +175,17 @@ export class ContextLookup {
       state.pgttTag.set(1);
     }
     state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
+  }
+
+  /** 0, or what translation requests and translated requests are refused with (VT-d 7.1.3 Table 30: 44h, Dh). */
+  deviceTlbFault(): number {
+    const { words, state } = this.#reader;
+    const { base } = state.context;
+    if (this.#isScalable) {
+      return getField(scalableContextEntry.fields.deviceTlbEnable, words, base) === 1 ? 0 : 0x44;
+    }
+    const type = getField(contextEntry.fields.translationType, words, base);
+    return type === contextTranslationType.withDeviceTlb ? 0 : 0xd;
   }
 
   #noteFaultProcessing(): void {

@@ -15,14 +15,14 @@ export interface DeviceTlbInvalidation {
 
 /** The way to the endpoints: whoever is there takes the request; nobody answers for a function that is not. */
 export interface DeviceTlbPort {
+  /** Takes a request; the answer, `completeDeviceTlb` of the queue, comes in a later step or never. */
   send(request: DeviceTlbInvalidation): void;
   /**
-   * Whether a request to this function may stay without its answer for ever, as far as the machine goes that was built:
-   * no such function, or one that can die, be removed or be reset in a run. Only such a request has a completion timer,
-   * so that a function that always answers is never beaten by the timer in a search, which leaves times out.
+   * Whether the request that was sent with this ITag may stay without its answer for ever: no such function, or one that
+   * can die or be removed. A function of arena words. Only such a request has a completion timer, so that a function that
+   * always answers is never beaten by the timer in a search, which leaves times out.
    */
-  mayStaySilent(sid: number): boolean;
+  mayStaySilent(sid: number, itag: number): boolean;
+  /** Whether {@link mayStaySilent} may ever be true in this machine; known when it is sealed. */
+  readonly someMayStaySilent: boolean;
 }
-
-/** A machine without endpoints: whatever is sent is lost. */
-export const noDeviceTlbs: DeviceTlbPort = { send: () => {}, mayStaySilent: () => true };

@@ -1,114 +1,102 @@
 import type { Arena } from '../../sim/arena.ts';
-import { unmodelled } from '../../sim/assert.ts';
-import { Cell, Fifo } from '../../sim/containers.ts';
-import { Operation, type StepContext } from '../../sim/operation.ts';
+import { Cell } from '../../sim/containers.ts';
+import type { Operation, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
-import type { PhysicalMemory } from '../memory/physical-memory.ts';
-import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import { decodeDescriptor, descriptorBytes, descriptorError, descriptorType, waitFields } from './descriptors.ts';
-import { applyInvalidation, invalidationScope, type TranslationCaches } from './invalidations.ts';
+import type { TraceEvent } from '../trace-events.ts';
+import { decodeDescriptor, descriptorBytes, descriptorError } from './descriptors.ts';
+import { descriptorWords, InFlightInvalidations, type InFlightPorts } from './in-flight-invalidations.ts';
+import { ItagPool } from './itag-pool.ts';
+import { QueueErrors, queueErrorCode } from './queue-errors.ts';
+import { QueueStep } from './queue-step.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { type WalkPhase, type WalkState, walkPhase } from './walk-state.ts';
+import type { WalkPhase } from './walk-state.ts';
 
-const descriptorWords = descriptorBytes / 4;
 /** One 4 KB page of 256-bit descriptors: IQA.QS = 0, IQA.DW = 1. */
-export const queueSlots = 128;
-const queueMask = queueSlots - 1;
+export const maxQueueSlots = 128;
 const tailShift = 5;
 
-/** IQERCD.IQEI codes this queue can raise itself (VT-d 11.4.9.9); the others come with the descriptor. */
-const invalidTail = 1;
-const misalignedTail = 6;
-
-const column = { type: 0, stage: 1, waitsFor: 2, words: 3 } as const;
+export type QueuePorts = Omit<InFlightPorts, 'itags' | 'interrupt'>;
 
 /**
- * `fetched`: waits for earlier descriptors. `waiting`: waits for the requests that can still fill its cache from the old
- * state. `draining`: its rows are gone; waits for the requests that were translated by them meanwhile.
- */
-const stage = { fetched: 0, waiting: 1, draining: 2 } as const;
-const inFlightCapacity = 8;
-
-/** Requests that have not passed this phase can still fill the cache that the invalidation is about. */
-const passedPhase: Readonly<Record<number, WalkPhase>> = {
-  [descriptorType.context]: walkPhase.context,
-  [descriptorType.pasidCache]: walkPhase.pasid,
-  [descriptorType.iotlb]: walkPhase.access,
-  [descriptorType.piotlb]: walkPhase.access,
-};
-
-/** Which earlier descriptors a later one waits for (VT-d 6.5.2.12); a wait has a rule of its own. */
-const waitsForTypes: Readonly<Record<number, readonly number[]>> = {
-  [descriptorType.context]: [],
-  [descriptorType.pasidCache]: [descriptorType.context],
-  [descriptorType.iotlb]: [descriptorType.context, descriptorType.pasidCache],
-  [descriptorType.piotlb]: [descriptorType.context, descriptorType.pasidCache],
-};
-
-export interface QueuePorts {
-  readonly memory: PhysicalMemory;
-  readonly caches: TranslationCaches;
-  readonly trace: SystemTrace;
-  /** Every walker's request. */
-  readonly walks: readonly WalkState[];
-}
-
-/**
- * The invalidation queue (VT-d 6.5.2): a ring in memory, one engine that fetches descriptors in order, one that
- * executes those in flight in any order section 6.5.2.12 leaves open.
+ * The invalidation queue (VT-d 6.5.2): a ring in memory with its registers, an engine that fetches descriptors in order,
+ * one that executes those in flight, and a completion timer for each ITag.
  */
 export class InvalidationQueue {
-  readonly #arena: Arena;
+  readonly errors: QueueErrors;
   readonly #config: VtdConfig;
   readonly #ports: QueuePorts;
   readonly #base: number;
   readonly #head: Cell;
   readonly #tail: Cell;
-  /** IQERCD.IQEI + 1 while FSTS.IQE is set, else 0. */
-  readonly #error: Cell;
-  readonly #inFlight: Fifo;
+  /** ICS.IWC: a wait with IF = 1 is complete. The interrupt itself stays masked, as after reset. */
+  readonly #waitComplete: Cell;
+  readonly #itags: ItagPool;
+  readonly #inFlight: InFlightInvalidations;
   readonly #fetched: Channel<Extract<TraceEvent, { kind: 'descriptor-fetched' }>>;
-  readonly #status: Channel<Extract<TraceEvent, { kind: 'status-written' }>>;
-  readonly #errors: Channel<Extract<TraceEvent, { kind: 'queue-error' }>>;
-  readonly #registers: Channel<Extract<TraceEvent, { kind: 'register-written' }>>;
+  readonly #queueErrors: Channel<Extract<TraceEvent, { kind: 'queue-error' }>>;
+  readonly #completions: Channel<Extract<TraceEvent, { kind: 'device-tlb-completion' }>>;
+  readonly #timeouts: Channel<Extract<TraceEvent, { kind: 'device-tlb-timeout' }>>;
 
   constructor(arena: Arena, config: VtdConfig, base: number, ports: QueuePorts) {
-    this.#arena = arena;
+    const { trace } = ports;
     this.#config = config;
     this.#ports = ports;
     this.#base = base;
     this.#head = new Cell(arena, 'vtd.iqh');
     this.#tail = new Cell(arena, 'vtd.iqt');
-    this.#error = new Cell(arena, 'vtd.fsts.iqe');
-    this.#inFlight = new Fifo(arena, 'vtd.in-flight', inFlightCapacity, column.words + descriptorWords);
-    this.#fetched = ports.trace.channel('descriptor-fetched');
-    this.#status = ports.trace.channel('status-written');
-    this.#errors = ports.trace.channel('queue-error');
-    this.#registers = ports.trace.channel('register-written');
+    this.#waitComplete = new Cell(arena, 'vtd.ics.iwc');
+    this.errors = new QueueErrors(arena, config.recordsErrorSource);
+    this.#itags = new ItagPool(arena, config.itags);
+    this.#inFlight = new InFlightInvalidations(arena, config, {
+      ...ports,
+      itags: this.#itags,
+      interrupt: () => this.#waitComplete.set(1),
+    });
+    this.#fetched = trace.channel('descriptor-fetched');
+    this.#queueErrors = trace.channel('queue-error');
+    this.#completions = trace.channel('device-tlb-completion');
+    this.#timeouts = trace.channel('device-tlb-timeout');
   }
 
-  /** IQT write: the doorbell. Bits 18:5 are the slot; a tail that is not aligned or not in the ring sets FSTS.IQE. */
-  writeTail(words: readonly number[]): void {
-    const value = words[0] as number;
-    if (this.#registers.active) {
-      this.#registers.emit({ kind: 'register-written', register: 'IQT', words });
-    }
-    if ((value & ((1 << tailShift) - 1)) !== 0) {
-      this.#raise(misalignedTail, value >>> tailShift);
-    } else if (value >>> tailShift >= queueSlots) {
-      this.#raise(invalidTail, value >>> tailShift);
+  /**
+   * IQT write: the doorbell. Bits 18:5 are the slot; a tail that is not aligned or not in the ring sets FSTS.IQE, unless
+   * that is set already.
+   */
+  writeTail(word: number): void {
+    if ((word & ((1 << tailShift) - 1)) !== 0) {
+      this.#raise(queueErrorCode.misalignedTail, word >>> tailShift);
+    } else if (word >>> tailShift >= this.#config.queueSlots) {
+      this.#raise(queueErrorCode.invalidTail, word >>> tailShift);
     } else {
-      this.#tail.set(value >>> tailShift);
+      this.#tail.set(word >>> tailShift);
     }
   }
 
   /** Code of the queue error that stopped the queue, or -1. */
   get errorCode(): number {
-    return this.#error.get() - 1;
+    return this.errors.code;
   }
 
   get headSlot(): number {
     return this.#head.get();
+  }
+
+  /** IQH and IQT as registers: the offset of a slot in the ring. */
+  get headOffset(): number {
+    return this.#head.get() << tailShift;
+  }
+
+  get tailOffset(): number {
+    return this.#tail.get() << tailShift;
+  }
+
+  /** ICS_REG, and a write to it: IWC is cleared by writing 1. */
+  get completionStatus(): number {
+    return this.#waitComplete.get();
+  }
+
+  clearCompletionStatus(word: number): void {
+    if ((word & 1) !== 0) this.#waitComplete.set(0);
   }
 
   /** The step of the engine that fetches descriptors. */
@@ -122,24 +110,44 @@ export class InvalidationQueue {
   /** The step of the engine that executes what was fetched. */
   executeStep(): Operation<void> {
     return new QueueStep('an invalidation that may go on', this.#config.timing.invalidation, {
-      ready: () => this.#movableCount() > 0,
-      work: (context) => this.#executeOne(context),
+      ready: () => this.#inFlight.movableCount > 0,
+      work: (context) => this.#inFlight.moveOne(context),
+    });
+  }
+
+  /** The steps of the completion timers, one an ITag; none where every function answers. */
+  timeoutSteps(): readonly Operation<void>[] {
+    const { deviceTlbs } = this.#ports;
+    return Array.from({ length: deviceTlbs.someMayStaySilent ? this.#itags.size : 0 }, (_, itag) => {
+      const sid = (): number => this.#itags.sidOf(itag);
+      return new QueueStep(`the completion timer of ITag ${itag}`, this.#config.timing.deviceTlbTimeout, {
+        ready: () => sid() >= 0 && deviceTlbs.mayStaySilent(sid(), itag),
+        work: (context) => this.#timeOut(itag, context),
+      });
     });
   }
 
   /** A request moved on: invalidations that waited for it wait no longer. */
   walkerMoved(walker: number, phase: WalkPhase): void {
-    for (let row = 0; row < this.#inFlight.length; row += 1) {
-      const waitsFor = this.#inFlight.get(row, column.waitsFor);
-      const passed = phase === walkPhase.idle || phase > this.#passedPhase(row);
-      if (waitsFor !== 0 && passed) {
-        this.#inFlight.set(row, column.waitsFor, waitsFor & ~(1 << walker));
-      }
+    this.#inFlight.walkerMoved(walker, phase);
+  }
+
+  /** An invalidation completion message from a function (VT-d 4.3). */
+  completeDeviceTlb(sid: number, itag: number, completionCount: number): void {
+    const result = this.#itags.complete(sid, itag, completionCount);
+    if (result === 'done') {
+      this.#inFlight.answered(itag);
+    } else if (result === 'unknown') {
+      // Processing goes on (VT-d 6.5.2.11).
+      this.errors.raiseCompletionError(sid);
+    }
+    if (this.#completions.active) {
+      this.#completions.emit({ kind: 'device-tlb-completion', sid, itag, result });
     }
   }
 
   #canFetch(): boolean {
-    return this.#head.get() !== this.#tail.get() && this.#error.get() === 0 && !this.#inFlight.isFull;
+    return this.#head.get() !== this.#tail.get() && !this.errors.stopsFetching && !this.#inFlight.isFull;
   }
 
   #fetchOne(): void {
@@ -158,179 +166,27 @@ export class InvalidationQueue {
       this.#raise(error, slot);
       return;
     }
-    const type = decodeDescriptor(words, 0);
-    if (type !== descriptorType.wait && passedPhase[type] === undefined) {
-      unmodelled(`an invalidation descriptor of type ${type}`);
-    }
-    this.#head.set((slot + 1) & queueMask);
-    const row = this.#inFlight.push();
-    this.#inFlight.set(row, column.type, type);
-    for (let i = 0; i < descriptorWords; i += 1) {
-      this.#inFlight.set(row, column.words + i, words[i] as number);
-    }
+    this.#head.set((slot + 1) % this.#config.queueSlots);
+    this.#inFlight.add(decodeDescriptor(words, 0), slot, words);
   }
 
   #raise(code: number, slot: number): void {
-    this.#error.set(code + 1);
-    if (this.#errors.active) {
-      this.#errors.emit({ kind: 'queue-error', slot, code });
-    }
-  }
-
-  #movableCount(): number {
-    let count = 0;
-    for (let row = 0; row < this.#inFlight.length; row += 1) {
-      count += this.#isMovable(row) ? 1 : 0;
-    }
-    return count;
-  }
-
-  #isMovable(row: number): boolean {
-    return this.#inFlight.get(row, column.stage) === stage.fetched
-      ? this.#mayStart(row)
-      : this.#inFlight.get(row, column.waitsFor) === 0;
-  }
-
-  #mayStart(row: number): boolean {
-    const type = this.#inFlight.get(row, column.type);
-    // A wait covers at least what was submitted since the wait before it.
-    let sinceWait = true;
-    for (let earlier = row - 1; earlier >= 0; earlier -= 1) {
-      const earlierType = this.#inFlight.get(earlier, column.type);
-      if (earlierType === descriptorType.wait) {
-        sinceWait = false;
-        if (waitFields.fence(this.#arena.words, this.#wordsBase(earlier))) {
-          return false;
-        }
-      } else if (type === descriptorType.wait ? sinceWait : waitsForTypes[type]?.includes(earlierType) === true) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  #executeOne(context: StepContext): void {
-    let rank = context.choose('invalidation order', this.#movableCount());
-    for (let row = 0; row < this.#inFlight.length; row += 1) {
-      if (this.#isMovable(row)) {
-        if (rank === 0) {
-          this.#move(row, context);
-          return;
-        }
-        rank -= 1;
-      }
-    }
-  }
-
-  /** Takes an invalidation as far as it can go in one step. */
-  #move(row: number, context: StepContext): void {
-    const type = this.#inFlight.get(row, column.type);
-    if (type === descriptorType.wait) {
-      this.#completeWait(row);
+    if (this.errorCode >= 0) {
       return;
     }
-    if (this.#inFlight.get(row, column.stage) === stage.fetched) {
-      // An IOTLB invalidation drains what is translated or being walked for (VT-d 6.5.4); that it, or any other, waits
-      // for table entries being fetched is UNVERIFIED.
-      const { invalidationWaitsForFetch: waits } = this.#config;
-      const drains = this.#drains(row);
-      const concerns = (phase: WalkPhase): boolean => waits || (drains && phase >= walkPhase.pageWalk);
-      this.#waitFor(row, stage.waiting, (phase) => phase <= this.#passedPhase(row) && concerns(phase));
-    }
-    if (this.#inFlight.get(row, column.stage) === stage.waiting && this.#inFlight.get(row, column.waitsFor) === 0) {
-      applyInvalidation(this.#ports.caches, this.#ports.trace, {
-        words: this.#arena.words,
-        base: this.#wordsBase(row),
-        mode: this.#config.mode,
-        dropsAll: this.#config.invalidationScope === 'coarser' && context.choose('invalidation scope', 2) === 1,
-      });
-      // A request may have found a row that a request waited for had filled just before: it is on its way to memory and
-      // has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by nothing that would wait.
-      const drains = this.#drains(row);
-      this.#waitFor(row, stage.draining, (phase) => drains && phase === walkPhase.access);
-    }
-    if (this.#inFlight.get(row, column.stage) === stage.draining && this.#inFlight.get(row, column.waitsFor) === 0) {
-      this.#inFlight.remove(row);
+    this.errors.raiseQueueError(code);
+    if (this.#queueErrors.active) {
+      this.#queueErrors.emit({ kind: 'queue-error', slot, code });
     }
   }
 
-  #drains(row: number): boolean {
-    const type = this.#inFlight.get(row, column.type);
-    return type === descriptorType.iotlb || type === descriptorType.piotlb;
-  }
-
-  /** Only requests that the invalidation is about are waited for: "only that domain, only that range" (VT-d 6.5.4). */
-  #waitFor(row: number, next: number, concerns: (phase: WalkPhase) => boolean): void {
-    const scope = invalidationScope(this.#arena.words, this.#wordsBase(row));
-    const inRange = this.#config.pageInvalidationDrains === 'range' ? scope.inRange : undefined;
-    const mayBeInRange = (walk: WalkState): boolean =>
-      inRange === undefined || inRange(walk.page) || (scope.isSecondStageRange && walk.mayUseFirstStage);
-    let waitsFor = 0;
-    for (const walk of this.#ports.walks) {
-      const { phase } = walk;
-      const isMeant =
-        (scope.did === undefined || walk.mayHaveDid(scope.did)) &&
-        (scope.pasid === undefined || walk.mayHavePasid(scope.pasid)) &&
-        mayBeInRange(walk);
-      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase) ? 1 << walk.walker : 0;
+  #timeOut(itag: number, context: StepContext): void {
+    const sid = this.#itags.sidOf(itag);
+    this.errors.raiseTimeoutError(sid);
+    this.#itags.free(itag);
+    if (this.#timeouts.active) {
+      this.#timeouts.emit({ kind: 'device-tlb-timeout', sid, itag });
     }
-    this.#inFlight.set(row, column.stage, next);
-    this.#inFlight.set(row, column.waitsFor, waitsFor);
-  }
-
-  #completeWait(row: number): void {
-    const base = this.#wordsBase(row);
-    if (waitFields.interrupt(this.#arena.words, base)) {
-      unmodelled('invalidation wait descriptor with an interrupt (IF = 1)');
-    }
-    if (waitFields.statusWrite(this.#arena.words, base)) {
-      const address = waitFields.statusAddress(this.#arena.words, base);
-      if (!this.#ports.memory.contains(address, 4)) {
-        unmodelled(`an invalidation wait status write to 0x${address.toString(16)}, which is not RAM`);
-      }
-      const data = waitFields.statusData(this.#arena.words, base);
-      this.#ports.memory.deviceWrite(address, [data]);
-      if (this.#status.active) {
-        this.#status.emit({ kind: 'status-written', address, data });
-      }
-    }
-    this.#inFlight.remove(row);
-  }
-
-  #passedPhase(row: number): WalkPhase {
-    return passedPhase[this.#inFlight.get(row, column.type)] ?? walkPhase.idle;
-  }
-
-  #wordsBase(row: number): number {
-    return this.#inFlight.indexOf(row, column.words);
-  }
-}
-
-class QueueStep extends Operation<void> {
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly label: string;
-  readonly #ready: () => boolean;
-  readonly #work: (context: StepContext) => void;
-
-  constructor(
-    label: string,
-    window: { readonly minNs: number; readonly maxNs: number },
-    step: { ready: () => boolean; work: (context: StepContext) => void },
-  ) {
-    super(window.minNs, window.maxNs);
-    this.label = label;
-    this.#ready = step.ready;
-    this.#work = step.work;
-  }
-
-  override ready(): boolean {
-    return this.#ready();
-  }
-
-  execute(context: StepContext): void {
-    this.#work(context);
+    this.#inFlight.timedOut(itag, context);
   }
 }

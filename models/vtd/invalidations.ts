@@ -4,7 +4,9 @@ import { decodeDescriptor, descriptorType } from './descriptors.ts';
 import {
   contextDescriptor,
   granularityCodes,
+  interruptEntryDescriptor,
   iotlbDescriptor,
+  pageGroupResponseDescriptor,
   pasidCacheDescriptor,
   piotlbDescriptor,
 } from './entries/invalidation-descriptors.ts';
@@ -16,6 +18,11 @@ export interface TranslationCaches {
   readonly contextCache: TranslationCache;
   readonly pasidCache: TranslationCache;
   readonly iotlb: TranslationCache;
+  /** The interrupt entry cache; left out: nothing is cached. Drops the entries whose index it is told to. */
+  readonly dropInterruptEntries?: (isMeant: (index: number) => boolean) => void;
+  /** Paging-structure caches (VT-d 6.2.5). */
+  readonly firstStagePaging: TranslationCache;
+  readonly secondStagePaging: TranslationCache;
 }
 
 export interface DescriptorWords {
@@ -31,7 +38,7 @@ export interface InvalidationScope {
   readonly did: number | undefined;
   readonly pasid: number | undefined;
   /** Of a page-selective invalidation: whether a page number is in its range. */
-  readonly inRange: ((page: number) => boolean) | undefined;
+  readonly inRange: PageRange | undefined;
   /** The range is of second-stage addresses, which requests with a first stage cannot be compared with (Table 23). */
   readonly isSecondStageRange: boolean;
 }
@@ -110,17 +117,29 @@ export function applyInvalidation(caches: TranslationCaches, trace: SystemTrace,
     case descriptorType.piotlb:
       applyPiotlb(caches, descriptor, report);
       return;
+    case descriptorType.pageGroupResponse:
+      applyPageGroupResponse(trace, descriptor);
+      return;
+    case descriptorType.interruptEntry:
+      applyInterruptEntry(caches, trace, descriptor);
+      return;
+    // No host permission table is cached.
+    case descriptorType.hpt:
+      return;
   }
 }
 
-function cachesOf({ contextCache, pasidCache, iotlb }: TranslationCaches, type: number): readonly TranslationCache[] {
+function cachesOf(caches: TranslationCaches, type: number): readonly TranslationCache[] {
   switch (type) {
     case descriptorType.context:
-      return [contextCache];
+      return [caches.contextCache];
     case descriptorType.pasidCache:
-      return [pasidCache];
+      return [caches.pasidCache];
+    case descriptorType.iotlb:
+    case descriptorType.piotlb:
+      return [caches.iotlb, caches.firstStagePaging, caches.secondStagePaging];
     default:
-      return [iotlb];
+      return [];
   }
 }
 
@@ -167,46 +186,112 @@ function applyPasidCache({ pasidCache }: TranslationCaches, { words, base }: Des
   }
 }
 
-function applyIotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+function applyIotlb(caches: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+  const { iotlb, firstStagePaging, secondStagePaging } = caches;
   const { fields } = iotlbDescriptor;
   const codes = granularityCodes.iotlb;
   const code = getField(fields.granularity, words, base);
   const did = getField(fields.did, words, base);
   const iova = getAddress(fields.address, words, base);
+  const tags = { invalidation: 'iotlb', sid: -1, sidMask: 0, did, pasid: -1, iova } as const;
   if (code === codes.global) {
-    iotlb.invalidate(() => true);
-    report({ invalidation: 'iotlb', granularity: 'global', sid: -1, sidMask: 0, did, pasid: -1, iova });
+    for (const cache of [iotlb, firstStagePaging, secondStagePaging]) {
+      cache.invalidate(() => true);
+    }
+    report({ ...tags, granularity: 'global' });
   } else if (code === codes.domain) {
-    iotlb.invalidate((row) => iotlb.did(row) === did);
-    report({ invalidation: 'iotlb', granularity: 'domain', sid: -1, sidMask: 0, did, pasid: -1, iova });
+    for (const cache of [iotlb, firstStagePaging, secondStagePaging]) {
+      cache.invalidate((row) => cache.did(row) === did);
+    }
+    report({ ...tags, granularity: 'domain' });
   } else {
     const inRange = pageRange(words, base);
     // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
     iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
-    report({ invalidation: 'iotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid: -1, iova });
+    firstStagePaging.invalidate((row) => firstStagePaging.did(row) === did);
+    if (getField(fields.hint, words, base) === 0) {
+      secondStagePaging.invalidate(
+        (row) => secondStagePaging.did(row) === did && coversSome(secondStagePaging, row, inRange),
+      );
+    }
+    report({ ...tags, granularity: 'page' });
   }
 }
 
-function applyPiotlb({ iotlb }: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+/** Rows of the second stage that intermediate entries have left stay in every case (Table 24): they have no PASID. */
+function applyPiotlb(caches: TranslationCaches, { words, base }: DescriptorWords, report: Report): void {
+  const { iotlb, firstStagePaging } = caches;
   const { fields } = piotlbDescriptor;
   const did = getField(fields.did, words, base);
   const pasid = getField(fields.pasid, words, base);
   const iova = getAddress(fields.address, words, base);
-  const tagged = (row: number): boolean => iotlb.did(row) === did && iotlb.pasid(row) === pasid;
+  const tags = { invalidation: 'piotlb', sid: -1, sidMask: 0, did, pasid, iova } as const;
+  const tagged = (cache: TranslationCache, row: number): boolean =>
+    cache.did(row) === did && cache.pasid(row) === pasid;
   if (getField(fields.granularity, words, base) === granularityCodes.piotlb.pasid) {
-    iotlb.invalidate(tagged);
-    report({ invalidation: 'piotlb', granularity: 'pasid', sid: -1, sidMask: 0, did, pasid, iova });
+    for (const cache of [iotlb, firstStagePaging]) {
+      cache.invalidate((row) => tagged(cache, row));
+    }
+    report({ ...tags, granularity: 'pasid' });
   } else {
     const inRange = pageRange(words, base);
     // Page-selective leaves rows without a first stage alone (Table 24).
-    iotlb.invalidate((row) => tagged(row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
-    report({ invalidation: 'piotlb', granularity: 'page', sid: -1, sidMask: 0, did, pasid, iova });
+    iotlb.invalidate((row) => tagged(iotlb, row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
+    if (getField(fields.hint, words, base) === 0) {
+      firstStagePaging.invalidate((row) => tagged(firstStagePaging, row) && coversSome(firstStagePaging, row, inRange));
+    }
+    report({ ...tags, granularity: 'page' });
   }
 }
+
+/** Global, or 2^IM interrupt indices (VT-d 6.5.2). */
+function applyInterruptEntry(
+  { dropInterruptEntries }: TranslationCaches,
+  trace: SystemTrace,
+  { words, base }: DescriptorWords,
+): void {
+  const { fields } = interruptEntryDescriptor;
+  const isGlobal = getField(fields.granularity, words, base) === granularityCodes['interrupt-entry'].global;
+  const index = getField(fields.index, words, base);
+  const indexMask = getField(fields.indexMask, words, base);
+  dropInterruptEntries?.((each) => isGlobal || each >>> indexMask === index >>> indexMask);
+  const channel = trace.channel('interrupt-entries-invalidated');
+  if (channel.active) {
+    channel.emit({ kind: 'interrupt-entries-invalidated', index: isGlobal ? -1 : index, indexMask });
+  }
+}
+
+/** The answer to a page request goes out to its function; nobody here waits for one. */
+function applyPageGroupResponse(trace: SystemTrace, { words, base }: DescriptorWords): void {
+  const { fields } = pageGroupResponseDescriptor;
+  const channel = trace.channel('page-group-response');
+  if (channel.active) {
+    const hasPasid = getField(fields.hasPasid, words, base) === 1;
+    channel.emit({
+      kind: 'page-group-response',
+      sid: getField(fields.sid, words, base),
+      pasid: hasPasid ? getField(fields.pasid, words, base) : -1,
+      code: getField(fields.responseCode, words, base),
+      group: getField(fields.groupIndex, words, base),
+    });
+  }
+}
+/** Whether some page of a range lies below a row of a paging-structure cache. */
+function coversSome(cache: TranslationCache, row: number, inRange: PageRange): boolean {
+  return inRange(cache.page(row), 512 ** (cache.level(row) - 1));
+}
+
+/** Whether any of `pageCount` pages, a power of two and aligned, is in a range; 1 if left out. */
+type PageRange = (firstPage: number, pageCount?: number) => boolean;
+
 /** Pages of the aligned range of 2^AM pages that a page-selective descriptor names; types 2 and 6 have it in one place. */
-function pageRange(words: ArrayLike<number>, base: number): (page: number) => boolean {
+function pageRange(words: ArrayLike<number>, base: number): PageRange {
   const { fields } = iotlbDescriptor;
   const size = 2 ** getField(fields.addressMask, words, base);
-  const block = Math.floor(getAddress(fields.address, words, base) / 4096 / size);
-  return (page) => Math.floor(page / size) === block;
+  const first = getAddress(fields.address, words, base) / 4096;
+  // Both are aligned powers of two: they overlap if they lie in the same block of the greater size.
+  return (page, pageCount = 1) => {
+    const block = Math.max(size, pageCount);
+    return Math.floor(page / block) === Math.floor(first / block);
+  };
 }

@@ -1,6 +1,6 @@
 import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
-import type { Flow } from '../../sim/operation.ts';
+import type { Flow, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { getAddress, getField } from '../entry-layout.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
@@ -12,6 +12,7 @@ import {
   isSecondStagePresent,
   secondStagePagingEntry,
 } from './entries/second-stage-paging-entry.ts';
+import { type CachedTable, type PagingStructures, right, type Stage } from './paging-structures.ts';
 import type { TableReader } from './table-reader.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { provenanceSlot } from './walk-state.ts';
@@ -75,6 +76,57 @@ export interface PageWalkRequest {
   readonly levels: number;
 }
 
+/** One entry to read, as a step needs it. */
+interface EntryRead extends PageWalkRequest {
+  readonly stage: Stage;
+  readonly entryAddress: number;
+  readonly level: number;
+  /** Rights that the entries above give. */
+  readonly rights: number;
+  readonly reasons: StageReasons;
+  /** Whether a cached table may take the place of this one. */
+  readonly mayStartBelow: boolean;
+}
+
+const noEntry: EntryRead = {
+  address: 0,
+  write: false,
+  table: 0,
+  levels: 0,
+  stage: 'first',
+  entryAddress: 0,
+  level: 0,
+  rights: 0,
+  reasons: firstStageReasons,
+  mayStartBelow: false,
+};
+
+/** What an entry leads to, as the answer of the step that read it: an address, and in its low bits what comes next. */
+interface Below {
+  /** Level of the entries in that table; of a leaf that would be there. */
+  readonly level: number;
+  readonly rights: number;
+  readonly leaf: boolean;
+}
+
+function encode(address: number, { level, rights, leaf }: Below): number {
+  return address + (leaf ? 1 : 0) + level * 2 + rights * 16;
+}
+
+function decode(answer: number): Below & { readonly table: number } {
+  const low = answer % 4096;
+  return { table: answer - low, leaf: low % 2 === 1, level: (low >>> 1) & 7, rights: low >>> 4 };
+}
+
+function entryAddressOf(table: number, address: number, level: number): number {
+  return table + (Math.floor(address / coveredBytes(level)) % 512) * 8;
+}
+
+/** Bytes that one entry of a level maps. */
+function coveredBytes(level: number): number {
+  return 2 ** (12 + 9 * (level - 1));
+}
+
 /** A fault known at once, or the walk that translates a guest address. */
 type SecondStage = (address: number, write: boolean, isTable: boolean) => number | Flow<number>;
 
@@ -83,19 +135,20 @@ export class PageWalk {
   readonly #ports: PageWalkPorts;
   readonly #reader: Pick<TableReader, 'use'>;
   readonly #reads: Channel<Extract<TraceEvent, { kind: 'page-table-read' }>>;
+  readonly #structures: PagingStructures;
   readonly #step: WalkStep;
-  #entryAddress = 0;
-  #stage: 'first' | 'second' = 'first';
-  #level = 0;
-  #write = false;
-  #reasons = firstStageReasons;
-  #top = false;
+  readonly #lookUp: WalkStep;
+  /** What the steps above read; set right before they are yielded. */
+  #entry: EntryRead = noEntry;
 
-  constructor(ports: PageWalkPorts, reader: Pick<TableReader, 'use'>) {
+  constructor(ports: PageWalkPorts, structures: PagingStructures, reader: Pick<TableReader, 'use'>) {
     this.#ports = ports;
+    this.#structures = structures;
     this.#reader = reader;
     this.#reads = ports.trace.channel('page-table-read');
-    this.#step = new WalkStep('a page-table entry', ports.config.timing.tableRead, () => this.#readEntry());
+    this.#step = new WalkStep('a page-table entry', ports.config.timing.tableRead, (step) => this.#readEntry(step));
+    const lookup = ports.config.timing.lookup;
+    this.#lookUp = new WalkStep('the paging-structure caches', lookup, () => this.#startBelow());
   }
 
   /** Second stage alone, legacy or scalable. */
@@ -118,17 +171,17 @@ export class PageWalk {
     return this.#walk('first', firstStageReasons, request, translate);
   }
 
-  *#walk(
-    stage: 'first' | 'second',
-    reasons: StageReasons,
-    request: PageWalkRequest,
-    translate?: SecondStage,
-  ): Flow<number> {
-    let table = request.table;
-    for (let level = request.levels; level >= 1; level -= 1) {
-      const shift = 2 ** (12 + 9 * (level - 1));
-      const index = Math.floor(request.address / shift) % 512;
-      let entryAddress = table + index * 8;
+  *#walk(stage: Stage, reasons: StageReasons, request: PageWalkRequest, translate?: SecondStage): Flow<number> {
+    const { address, write, levels } = request;
+    let next = { table: request.table, level: levels, rights: right.read | right.write };
+    if (translate !== undefined && this.#structures.has(stage)) {
+      // The table of a nested first stage has to be translated before an entry of it can be read.
+      this.#entry = { ...request, ...next, stage, entryAddress: 0, reasons, mayStartBelow: false };
+      const cached = (yield this.#lookUp) as number;
+      next = cached === 0 ? next : decode(cached);
+    }
+    while (next.level >= 1) {
+      let entryAddress = entryAddressOf(next.table, address, next.level);
       if (translate !== undefined) {
         const translated = translate(entryAddress, false, true);
         entryAddress = typeof translated === 'number' ? translated : ((yield translated) as number);
@@ -136,106 +189,129 @@ export class PageWalk {
           return entryAddress;
         }
       }
-      this.#prepare(entryAddress, { stage, level, write: request.write, reasons, top: level === request.levels });
+      // The step object is shared by all entries of a walk; what it reads is set right before it is yielded.
+      const mayStartBelow = next.level === levels && translate === undefined;
+      this.#entry = { ...request, ...next, stage, entryAddress, reasons, mayStartBelow };
       const answer = (yield this.#step) as number;
       if (answer < 0) {
         return answer;
       }
-      // Bit 0 of the answer says that the entry maps a page rather than a table.
-      if (answer % 2 === 1) {
-        const output = answer - 1 + (request.address % shift);
-        const translated = translate === undefined ? output : translate(output, request.write, false);
+      const { table, level, rights, leaf } = decode(answer);
+      if (leaf) {
+        const output = table + (address % coveredBytes(level + 1));
+        const translated = translate === undefined ? output : translate(output, write, false);
         return typeof translated === 'number' ? translated : ((yield translated) as number);
       }
-      table = answer;
+      next = { table, level, rights };
     }
     return -reasons.reserved;
   }
 
-  /** The step object is shared by all entries of a walk; what it reads is set here, before it is yielded. */
-  #prepare(
-    entryAddress: number,
-    entry: { stage: 'first' | 'second'; level: number; write: boolean; reasons: StageReasons; top: boolean },
-  ): void {
-    this.#entryAddress = entryAddress;
-    this.#stage = entry.stage;
-    this.#level = entry.level;
-    this.#write = entry.write;
-    this.#reasons = entry.reasons;
-    this.#top = entry.top;
+  /** Where the walk of a nested first stage goes on after a look-up: 0 for its top table. */
+  #startBelow(): number {
+    const found = this.#deepest(this.#entry);
+    return found === undefined
+      ? 0
+      : encode(found.address, { level: found.level - 1, rights: found.rights, leaf: false });
   }
 
-  #readEntry(): number {
+  #deepest({ stage, address, levels, write }: EntryRead): CachedTable | undefined {
+    return this.#structures.has(stage)
+      ? this.#structures.deepest(stage, { address, levels, needed: write ? right.write : right.read })
+      : undefined;
+  }
+
+  /** Reads one entry, the first of a walk below the deepest table that is cached: the look-up takes no time of its own. */
+  #readEntry(step: StepContext): number {
+    const entry = this.#entry;
+    const cached = entry.mayStartBelow ? this.#deepest(entry) : undefined;
+    return cached === undefined
+      ? this.#readAt(step, entry)
+      : this.#readAt(step, {
+          ...entry,
+          entryAddress: entryAddressOf(cached.address, entry.address, cached.level - 1),
+          level: cached.level - 1,
+          rights: cached.rights,
+        });
+  }
+
+  #readAt(step: StepContext, entry: EntryRead): number {
     const { memory, arena } = this.#ports;
-    const reasons = this.#reasons;
-    if (!memory.contains(this.#entryAddress, 8)) {
-      return -(this.#top ? reasons.rootAccess : reasons.tableAccess);
+    const { stage, level, entryAddress, reasons } = entry;
+    if (!memory.contains(entryAddress, 8)) {
+      return -(level === entry.levels ? reasons.rootAccess : reasons.tableAccess);
     }
-    const index = this.#isCoherent ? memory.cpuIndex(this.#entryAddress) : memory.walkIndex(this.#entryAddress);
+    const index = this.#isCoherent ? memory.cpuIndex(entryAddress) : memory.walkIndex(entryAddress);
     const words = [arena.get(index) >>> 0, arena.get(index + 1) >>> 0];
     if (this.#reads.active) {
-      const [stage, level, address] = [this.#stage, this.#level, this.#entryAddress];
-      this.#reads.emit({ kind: 'page-table-read', stage, level, address, words });
+      this.#reads.emit({ kind: 'page-table-read', stage, level, address: entryAddress, words });
     }
-    const answer = this.#stage === 'first' ? this.#checkFirstStage(words) : this.#checkSecondStage(words);
-    if (this.#ports.registry.entryAt(this.#entryAddress) !== -1) {
-      this.#noteTracked(words, answer);
+    const answer = stage === 'first' ? this.#checkFirstStage(words, entry) : this.#checkSecondStage(words, entry);
+    if (answer >= 0 && this.#structures.has(stage)) {
+      const { table, rights, leaf } = decode(answer);
+      if (!leaf) {
+        this.#structures.fill(step, stage, entry.address, { level, address: table, rights });
+      }
+    }
+    if (this.#ports.registry.entryAt(entryAddress) !== -1) {
+      this.#noteTracked(entry, words, answer);
     }
     return answer;
   }
 
   /** A leaf entry that software changes in this run: the translation remembers which version it was built from. */
-  #noteTracked(words: readonly number[], answer: number): void {
-    const isFirst = this.#stage === 'first';
-    const structure = isFirst ? 'first-stage-paging-entry' : 'second-stage-paging-entry';
-    const present = isFirst
-      ? getField(firstStagePagingEntry.fields.present, words, 0) === 1
-      : isSecondStagePresent(words, 0);
-    const latched = { structure, address: this.#entryAddress, words, base: 0, wordCount: words.length } as const;
+  #noteTracked({ stage, entryAddress }: EntryRead, words: readonly number[], answer: number): void {
+    const [structure, present] =
+      stage === 'first'
+        ? (['first-stage-paging-entry', getField(firstStagePagingEntry.fields.present, words, 0) === 1] as const)
+        : (['second-stage-paging-entry', isSecondStagePresent(words, 0)] as const);
+    const latched = { structure, address: entryAddress, words, base: 0, wordCount: words.length };
     this.#reader.use({ ...latched, slot: provenanceSlot.leaf }, present, answer < 0 ? -answer : 0);
   }
 
-  #checkFirstStage(words: readonly number[]): number {
+  #checkFirstStage(words: readonly number[], { reasons, level, write, rights }: EntryRead): number {
     const { fields } = firstStagePagingEntry;
-    const reasons = this.#reasons;
     const reason = checkFirstStagePagingEntry(words, 0, this.#ports.config.capabilities);
     if (reason !== 0) {
       return -reason;
     }
     const large = getField(fields.pageSize, words, 0) === 1;
-    if (large && this.#level > maxLargePageLevel) {
+    if (large && level > maxLargePageLevel) {
       return -reasons.reserved;
     }
     if (getField(fields.userSupervisor, words, 0) === 0) {
       return -userAccessReason;
     }
-    if (this.#write && getField(fields.readWrite, words, 0) === 0) {
+    const writable = getField(fields.readWrite, words, 0);
+    if (write && writable === 0) {
       return -reasons.noWrite;
     }
-    const leaf = large || this.#level === 1;
-    if (getField(fields.accessed, words, 0) === 0 || (leaf && this.#write && getField(fields.dirty, words, 0) === 0)) {
+    const leaf = large || level === 1;
+    if (getField(fields.accessed, words, 0) === 0 || (leaf && write && getField(fields.dirty, words, 0) === 0)) {
       unmodelled('setting the accessed or dirty flag of a first-stage paging entry');
     }
-    return getAddress(fields.address, words, 0) + (leaf ? 1 : 0);
+    const given = right.read + right.write * writable;
+    return encode(getAddress(fields.address, words, 0), { level: level - 1, rights: rights & given, leaf });
   }
 
-  #checkSecondStage(words: readonly number[]): number {
+  #checkSecondStage(words: readonly number[], { reasons, level, write, rights }: EntryRead): number {
     const { fields } = secondStagePagingEntry;
-    const reasons = this.#reasons;
-    const read = getField(fields.read, words, 0);
-    const write = getField(fields.write, words, 0);
-    if (read === 0 && write === 0) {
-      return -(this.#isLegacy && this.#write ? reasons.noWrite : reasons.notPresent);
+    const readable = getField(fields.read, words, 0);
+    const writable = getField(fields.write, words, 0);
+    if (readable === 0 && writable === 0) {
+      return -(this.#isLegacy && write ? reasons.noWrite : reasons.notPresent);
     }
     const large = getField(fields.pageSize, words, 0) === 1;
     const isReserved = checkSecondStagePagingEntry(words, 0, this.#ports.config.capabilities) !== 0;
-    if (isReserved || (large && this.#level > maxLargePageLevel)) {
+    if (isReserved || (large && level > maxLargePageLevel)) {
       return -reasons.reserved;
     }
-    if (this.#write ? write === 0 : read === 0) {
-      return -(this.#write ? reasons.noWrite : reasons.noRead);
+    if (write ? writable === 0 : readable === 0) {
+      return -(write ? reasons.noWrite : reasons.noRead);
     }
-    return getAddress(fields.address, words, 0) + (large || this.#level === 1 ? 1 : 0);
+    const given = right.read * readable + right.write * writable;
+    const leaf = large || level === 1;
+    return encode(getAddress(fields.address, words, 0), { level: level - 1, rights: rights & given, leaf });
   }
 
   /** Scalable-mode page walks snoop by SMPWC and PWSNP, which drivers set, whatever ECAP.C says (VT-d 9.6). */

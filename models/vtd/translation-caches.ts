@@ -4,10 +4,13 @@ import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { CacheName, SystemTrace, TraceEvent } from '../trace-events.ts';
 
-/** Entries a translation can be built from: root, context, PASID directory, PASID entry, leaf paging entry. */
-export const provenanceSlots = 5;
-/** Those of every translation; a leaf paging entry is followed only where software changes it. */
-const fixedSlots = 4;
+/**
+ * Entries a translation can be built from: root, context, PASID directory, PASID entry; the leaf paging entry, if
+ * software changes it; and entries of other devices or of earlier times that a paging-structure cache has brought in.
+ */
+export const leafSlot = 4;
+export const firstForeignSlot = 5;
+export const provenanceSlots = 8;
 
 const column = {
   valid: 0,
@@ -18,8 +21,9 @@ const column = {
   pgtt: 5,
   /** Page number of the address, in two words. */
   page: 6,
-  provenance: 8,
-  payload: 8 + provenanceSlots,
+  level: 8,
+  provenance: 9,
+  payload: 9 + provenanceSlots,
 } as const;
 
 /** Tags of a cache entry. Look-ups use some of them, invalidations others (VT-d 6.2.1 Table 17). */
@@ -30,12 +34,19 @@ export interface CacheTags {
   readonly did: number;
   readonly pgtt: number;
   readonly iova: number;
+  /** Of a paging-structure cache: level of the entry that was cached. */
+  readonly level?: number;
 }
+
+/** Tags that a look-up compares; where one does not exist it is the same in every row. */
+type LookupTag = 'sid' | 'pasid' | 'hasPasid' | 'did' | 'level' | 'page';
 
 export interface CacheShape {
   readonly name: CacheName;
   readonly entryCount: number;
   readonly payloadWords: number;
+  /** One look-up has one answer: a row with the same of these replaces the one before. */
+  readonly lookupTags: readonly LookupTag[];
 }
 
 /**
@@ -45,6 +56,7 @@ export interface CacheShape {
 export class TranslationCache {
   readonly name: CacheName;
   readonly #arena: Arena;
+  readonly #lookupTags: readonly LookupTag[];
   readonly #table: Table;
   readonly #used: Cell;
   readonly #filled: Channel<Extract<TraceEvent, { kind: 'cache-filled' }>>;
@@ -54,6 +66,7 @@ export class TranslationCache {
   constructor(arena: Arena, trace: SystemTrace, shape: CacheShape) {
     this.name = shape.name;
     this.#arena = arena;
+    this.#lookupTags = shape.lookupTags;
     this.#table = new Table(arena, shape.name, shape.entryCount, column.payload + shape.payloadWords);
     this.#used = new Cell(arena, `${shape.name}.used`);
     this.#filled = trace.channel('cache-filled');
@@ -97,6 +110,10 @@ export class TranslationCache {
     return (this.#table.get(row, column.page) >>> 0) + this.#table.get(row, column.page + 1) * 0x1_0000_0000;
   }
 
+  level(row: number): number {
+    return this.#table.get(row, column.level);
+  }
+
   provenance(row: number, slot: number): number {
     return this.#table.get(row, column.provenance + slot);
   }
@@ -106,9 +123,10 @@ export class TranslationCache {
     return this.#table.rowBase(row) + column.payload;
   }
 
-  noteHit(row: number, iova: number): void {
+  /** `sid` is that of the request where rows are shared between devices. */
+  noteHit(row: number, iova: number, sid = this.sid(row)): void {
     if (this.#hits.active) {
-      const [sid, pasid, did] = [this.sid(row), this.pasid(row), this.did(row)];
+      const [pasid, did] = [this.pasid(row), this.did(row)];
       this.#hits.emit({ kind: 'cache-hit', cache: this.name, sid, pasid, did, iova });
     }
   }
@@ -125,6 +143,7 @@ export class TranslationCache {
     this.#table.set(row, column.hasPasid, tags.hasPasid ? 1 : 0);
     this.#table.set(row, column.did, tags.did);
     this.#table.set(row, column.pgtt, tags.pgtt);
+    this.#table.set(row, column.level, tags.level ?? 0);
     const page = Math.floor(tags.iova / 4096);
     this.#table.set(row, column.page, page);
     this.#table.set(row, column.page + 1, Math.floor(page / 0x1_0000_0000));
@@ -136,7 +155,8 @@ export class TranslationCache {
     }
     if (this.#filled.active) {
       const { sid, pasid, did, iova } = tags;
-      const length = source.provenance(fixedSlots) === 0 ? fixedSlots : provenanceSlots;
+      const used = source.provenance(leafSlot) === 0 ? leafSlot : firstForeignSlot;
+      const length = source.provenance(firstForeignSlot) === 0 ? used : provenanceSlots;
       const provenance = Array.from({ length }, (_, slot) => source.provenance(slot));
       const { pointer } = source;
       this.#filled.emit({ kind: 'cache-filled', cache: this.name, sid, pasid, did, pointer, iova, provenance });
@@ -153,14 +173,7 @@ export class TranslationCache {
   }
 
   #rowToFill(context: StepContext, tags: CacheTags): number {
-    // One look-up has one answer: a row for the same look-up tags is replaced.
-    const same = this.find(
-      (row) =>
-        this.sid(row) === tags.sid &&
-        this.pasid(row) === tags.pasid &&
-        this.hasPasid(row) === tags.hasPasid &&
-        this.page(row) === Math.floor(tags.iova / 4096),
-    );
+    const same = this.find((row) => this.#lookupTags.every((tag) => this.#hasTag(row, tag, tags)));
     if (same !== -1) {
       return same;
     }
@@ -174,6 +187,17 @@ export class TranslationCache {
     this.#drop(victim, true);
     this.#used.set(this.#used.get() + 1);
     return victim;
+  }
+
+  #hasTag(row: number, tag: LookupTag, tags: CacheTags): boolean {
+    switch (tag) {
+      case 'page':
+        return this.page(row) === Math.floor(tags.iova / 4096);
+      case 'level':
+        return this.level(row) === (tags.level ?? 0);
+      default:
+        return this[tag](row) === tags[tag];
+    }
   }
 
   #drop(row: number, evicted: boolean): void {

@@ -1,11 +1,14 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert, unmodelled } from '../../sim/assert.ts';
 import type { Kernel } from '../../sim/kernel.ts';
+import type { Operation } from '../../sim/operation.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace } from '../trace-events.ts';
+import type { DeviceTlbPort } from './device-tlb-port.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
+import { pagingPayloadWords } from './paging-structures.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkState } from './walk-state.ts';
@@ -14,8 +17,22 @@ import { Walker } from './walker.ts';
 /** Sources of requests that one unit can tell apart: invalidations keep those they wait for as bits of one word. */
 export const maxWalkers = 31;
 
-/** Register offsets that driver flows write (VT-d 11.4; the others are set up before the run). */
-export const registerOffset = { invalidationQueueTail: 0x88 } as const;
+/** Offsets of the registers that drivers use in a run (VT-d 11.4); the others are set up before it. */
+export const registerOffset = {
+  faultStatus: 0x34,
+  invalidationQueueHead: 0x80,
+  invalidationQueueTail: 0x88,
+  invalidationCompletionStatus: 0x9c,
+  invalidationQueueError: 0xb0,
+} as const;
+
+const registerNames: ReadonlyMap<number, string> = new Map([
+  [registerOffset.faultStatus, 'FSTS'],
+  [registerOffset.invalidationQueueHead, 'IQH'],
+  [registerOffset.invalidationQueueTail, 'IQT'],
+  [registerOffset.invalidationCompletionStatus, 'ICS'],
+  [registerOffset.invalidationQueueError, 'IQERCD'],
+]);
 
 export interface TranslationUnitPorts {
   readonly arena: Arena;
@@ -23,6 +40,7 @@ export interface TranslationUnitPorts {
   readonly memory: PhysicalMemory;
   readonly registry: EntryRegistry;
   readonly trace: SystemTrace;
+  readonly deviceTlbs: DeviceTlbPort;
   /** RTADDR: physical address of the root table. */
   readonly rootTable: number;
   /** IQA: physical address of the invalidation queue. */
@@ -32,6 +50,8 @@ export interface TranslationUnitPorts {
 /** One VT-d DMA remapping unit: caches, a walker for each source of requests, and the invalidation queue. */
 export class TranslationUnit {
   readonly queue: InvalidationQueue;
+  /** Names of its engines, once they are added. */
+  readonly engineNames: string[] = [];
   readonly #ports: TranslationUnitPorts;
   readonly #config: VtdConfig;
   readonly #caches: TranslationCaches;
@@ -41,32 +61,60 @@ export class TranslationUnit {
     const { arena, trace, memory } = ports;
     this.#ports = ports;
     this.#config = config;
+    const lookupTags = ['sid', 'pasid', 'hasPasid', 'page'] as const;
     this.#caches = {
       contextCache: new TranslationCache(arena, trace, {
         name: 'context-cache',
         entryCount: config.contextCacheEntries,
         payloadWords: 8,
+        lookupTags,
       }),
       pasidCache: new TranslationCache(arena, trace, {
         name: 'pasid-cache',
         entryCount: config.pasidCacheEntries,
         payloadWords: 17,
+        lookupTags,
       }),
-      iotlb: new TranslationCache(arena, trace, { name: 'iotlb', entryCount: config.iotlbEntries, payloadWords: 3 }),
+      iotlb: new TranslationCache(arena, trace, {
+        name: 'iotlb',
+        entryCount: config.iotlbEntries,
+        payloadWords: 3,
+        lookupTags,
+      }),
+      firstStagePaging: new TranslationCache(arena, trace, {
+        name: 'first-stage-paging',
+        entryCount: config.firstStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['pasid', 'did', 'level', 'page'],
+      }),
+      secondStagePaging: new TranslationCache(arena, trace, {
+        name: 'second-stage-paging',
+        entryCount: config.secondStagePagingEntries,
+        payloadWords: pagingPayloadWords,
+        lookupTags: ['did', 'level', 'page'],
+      }),
     };
     this.queue = new InvalidationQueue(arena, config, ports.queueAddress, {
       memory,
       caches: this.#caches,
       trace,
       walks: this.#walks,
+      deviceTlbs: ports.deviceTlbs,
     });
   }
 
   /** The engines of the queue; call after every source of requests has been added. */
   addEngines(): void {
     const { kernel } = this.#ports;
-    kernel.addProcess({ name: 'invalidation fetch', kind: 'engine', body: this.queue.fetchStep() });
-    kernel.addProcess({ name: 'invalidation', kind: 'engine', body: this.queue.executeStep() });
+    const add = (name: string, body: Operation<void>): void => {
+      kernel.addProcess({ name, kind: 'engine', body });
+      this.engineNames.push(name);
+    };
+    add('invalidation fetch', this.queue.fetchStep());
+    add('invalidation', this.queue.executeStep());
+    for (const [itag, body] of this.queue.timeoutSteps().entries()) {
+      add(`timer of ITag ${itag}`, body);
+    }
   }
 
   /** A walker for one source of requests; at most {@link maxWalkers}. */
@@ -81,9 +129,52 @@ export class TranslationUnit {
   }
 
   writeRegister(offset: number, words: readonly number[]): void {
-    if (offset !== registerOffset.invalidationQueueTail) {
-      unmodelled(`a write to VT-d register 0x${offset.toString(16)}`);
+    const register = registerNames.get(offset);
+    const [word = 0] = words;
+    const written = this.#ports.trace.channel('register-written');
+    if (register !== undefined && written.active) {
+      written.emit({ kind: 'register-written', register, words });
     }
-    this.queue.writeTail(words);
+    switch (offset) {
+      case registerOffset.invalidationQueueTail:
+        this.queue.writeTail(word);
+        return;
+      case registerOffset.faultStatus:
+        this.queue.errors.clear(word);
+        return;
+      case registerOffset.invalidationCompletionStatus:
+        this.queue.clearCompletionStatus(word);
+        return;
+      default:
+        unmodelled(`a write to VT-d register ${register ?? `0x${offset.toString(16)}`}`);
+    }
+  }
+
+  /** The words of a register, lowest first. */
+  readRegister(offset: number, wordCount: number): readonly number[] {
+    const value = this.#registerValue(offset);
+    const words = Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
+    const read = this.#ports.trace.channel('register-read');
+    if (read.active) {
+      read.emit({ kind: 'register-read', register: registerNames.get(offset) ?? '', words });
+    }
+    return words;
+  }
+
+  #registerValue(offset: number): readonly number[] {
+    switch (offset) {
+      case registerOffset.faultStatus:
+        return [this.queue.errors.status];
+      case registerOffset.invalidationQueueHead:
+        return [this.queue.headOffset];
+      case registerOffset.invalidationQueueTail:
+        return [this.queue.tailOffset];
+      case registerOffset.invalidationCompletionStatus:
+        return [this.queue.completionStatus];
+      case registerOffset.invalidationQueueError:
+        return this.queue.errors.record;
+      default:
+        return unmodelled(`a read of VT-d register 0x${offset.toString(16)}`);
+    }
   }
 }

@@ -21,10 +21,14 @@ interface VtdTiming {
   readonly request: Window;
   /** From the end of a translation to the access of memory. */
   readonly access: Window;
+  /** One message between a device and the unit, for ATS. */
+  readonly link: Window;
   /** Fetch of one descriptor. */
   readonly descriptorFetch: Window;
   /** Execution of one invalidation or wait. */
   readonly invalidation: Window;
+  /** How long an endpoint has to answer an invalidation request: the completion timer of an ITag (VT-d 4.3). */
+  readonly deviceTlbTimeout: Window;
 }
 
 export type FetchOrder = 'ascending' | 'descending' | 'any';
@@ -42,6 +46,9 @@ export interface VtdConfig {
   readonly contextCacheEntries: number;
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
+  /** Rows of the paging-structure caches (VT-d 6.2.5); 0: no such cache. */
+  readonly firstStagePagingEntries: number;
+  readonly secondStagePagingEntries: number;
   /** Whether an invalidation waits for fetches and walks in flight (VT-d 6.5.4; for table fetches UNVERIFIED). */
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */
@@ -52,6 +59,14 @@ export interface VtdConfig {
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
   readonly iotlbLookupComparesDid: boolean;
+  /** Descriptors the ring has room for, less one: a power of two. */
+  readonly queueSlots: number;
+  /** Invalidation requests that can be on their way to endpoints at once (VT-d 4.3). */
+  readonly itags: number;
+  /** Whether a plain device-TLB invalidation is ordered after PASID-based IOTLB ones. 6.5.2.12 does not list it. */
+  readonly deviceTlbWaitsForPiotlb: boolean;
+  /** Whether IQERCD says which function a time-out or a wrong completion is about; older hardware has 0 there. */
+  readonly recordsErrorSource: boolean;
   readonly capabilities: Capabilities;
   readonly timing: VtdTiming;
 }

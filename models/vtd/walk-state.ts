@@ -1,14 +1,15 @@
 import type { Arena } from '../../sim/arena.ts';
+import { unmodelled } from '../../sim/assert.ts';
 import { Cell, WordArray } from '../../sim/containers.ts';
 import { usesFirstStage } from './entries/pasid-entry.ts';
-import { provenanceSlots } from './translation-caches.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots } from './translation-caches.ts';
 
 /** How far a request has come: what an invalidation that waits for it looks at. */
 export const walkPhase = { idle: 0, context: 1, pasid: 2, pageWalk: 3, access: 4 } as const;
 export type WalkPhase = (typeof walkPhase)[keyof typeof walkPhase];
 
 /** Position of an entry in a translation's provenance. A leaf paging entry is there only if it is tracked. */
-export const provenanceSlot = { root: 0, context: 1, directory: 2, pasid: 3, leaf: 4 } as const;
+export const provenanceSlot = { root: 0, context: 1, directory: 2, pasid: 3, leaf: leafSlot } as const;
 
 /** Told when a request moves on; invalidations in flight listen. */
 export type PhaseListener = (walker: number, phase: WalkPhase) => void;
@@ -74,6 +75,11 @@ export class WalkState {
     this.moveTo(walkPhase.idle);
   }
 
+  /** The request is of no domain: translated requests are drained by their function, not here (VT-d 6.5.4). */
+  leaveDomains(): void {
+    this.didTag.set(-1);
+  }
+
   /** Whether the request may have to do with a tag: it does until it is known that it does not. */
   mayHavePasid(pasid: number): boolean {
     return this.pasidTag.get() === 0 || this.pasidTag.get() === pasid + 1;
@@ -105,6 +111,23 @@ export class WalkState {
 
   setProvenance(slot: number, provenance: number): void {
     this.#provenance.set(slot, provenance);
+  }
+
+  /** Adds an entry that a cache shared between devices has brought in. */
+  addForeignProvenance(provenance: number): void {
+    if (provenance === 0 || provenance === this.provenance(provenanceSlot.pasid)) {
+      return;
+    }
+    for (let slot = firstForeignSlot; slot < provenanceSlots; slot += 1) {
+      const present = this.provenance(slot);
+      if (present === provenance || present === 0) {
+        this.setProvenance(slot, provenance);
+        return;
+      }
+    }
+    unmodelled(
+      `a translation by paging-structure cache rows of more than ${provenanceSlots - firstForeignSlot} others`,
+    );
   }
 
   /** Provenance as a list, without the slots that are not used. */

@@ -3,13 +3,12 @@ import { type Flow, Note } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
-import { pasidTableType } from './entries/pasid-entry.ts';
-import { faultReasons } from './fault-reasons.ts';
 import { IotlbAccess, notTranslated } from './iotlb-access.ts';
-import { latchedShape, type WalkShape } from './latched-translation.ts';
-import { PageWalk } from './page-walk.ts';
+import { isInterruptRange, PageTranslation } from './page-translation.ts';
 import { PasidLookup } from './pasid-lookup.ts';
+import { RequestEnd } from './request-end.ts';
 import { type DmaRequest, TableReader, type WalkPorts } from './table-reader.ts';
+import { completionStatus, type HeldTranslation, type TranslationCompletion } from './translation-completion.ts';
 import { type WalkState, walkPhase } from './walk-state.ts';
 import { WalkStep } from './walk-step.ts';
 
@@ -23,17 +22,21 @@ export class Walker {
   readonly #reader: TableReader;
   readonly #contextLookup: ContextLookup;
   readonly #pasidLookup: PasidLookup;
-  readonly #pageWalk: PageWalk;
   readonly #iotlb: IotlbAccess;
-  readonly #faults: Channel<Extract<TraceEvent, { kind: 'fault' }>>;
-  readonly #accesses: Channel<Extract<TraceEvent, { kind: 'dma' }>>;
+  readonly #pages: PageTranslation;
+  readonly #end: RequestEnd;
   readonly #requests: Channel<Extract<TraceEvent, { kind: 'request' }>>;
+  readonly #translations: Channel<Extract<TraceEvent, { kind: 'translation-request' }>>;
+  readonly #answers: Channel<Extract<TraceEvent, { kind: 'translation-completion' }>>;
+  readonly #translated: Channel<Extract<TraceEvent, { kind: 'translated-request' }>>;
   readonly #begin: WalkStep;
-  readonly #fault: WalkStep;
-  readonly #access: WalkStep;
-  readonly #shape: Note<WalkShape>;
-  /** Output address or fault reason for the steps above; set before they are yielded. */
-  #output = 0;
+  readonly #beginTranslation: Note;
+  readonly #vetTranslation: Note<number>;
+  readonly #answer: Note;
+  readonly #beginTranslated: Note;
+  readonly #vetTranslated: Note<number>;
+  /** Who is told the answer to a translation request; set before it is given. */
+  #complete: (completion: TranslationCompletion) => void = () => {};
 
   constructor(ports: WalkPorts, state: WalkState) {
     this.#ports = ports;
@@ -41,16 +44,19 @@ export class Walker {
     this.#reader = new TableReader(ports, state);
     this.#contextLookup = new ContextLookup(this.#reader);
     this.#pasidLookup = new PasidLookup(this.#reader);
-    this.#pageWalk = new PageWalk(ports, this.#reader);
     this.#iotlb = new IotlbAccess(this.#reader, this.#pasidLookup);
-    this.#faults = ports.trace.channel('fault');
-    this.#accesses = ports.trace.channel('dma');
+    this.#pages = new PageTranslation(this.#reader);
+    this.#end = new RequestEnd(this.#reader);
     this.#requests = ports.trace.channel('request');
-    const { lookup, access, request } = ports.config.timing;
-    this.#begin = new WalkStep('a request', request, () => this.#beginRequest());
-    this.#fault = new WalkStep('the fault report', lookup, () => this.#reportFault());
-    this.#access = new WalkStep('the access of memory', access, () => this.#accessMemory());
-    this.#shape = new Note('walk shape', () => latchedShape(this.#reader));
+    this.#translations = ports.trace.channel('translation-request');
+    this.#answers = ports.trace.channel('translation-completion');
+    this.#translated = ports.trace.channel('translated-request');
+    this.#begin = new WalkStep('a request', ports.config.timing.request, () => this.#beginRequest());
+    this.#beginTranslation = new Note('a translation request', () => this.#beginTranslationRequest());
+    this.#vetTranslation = new Note('whether translations may be asked for', () => this.#vet());
+    this.#answer = new Note('a translation completion', () => this.#answerTranslation());
+    this.#beginTranslated = new Note('a translated request', () => this.#beginTranslatedRequest());
+    this.#vetTranslated = new Note('whether translated requests may pass', () => this.#vetTranslatedRequest());
   }
 
   /** One DMA, from the request to the access of memory or to the fault. */
@@ -58,18 +64,52 @@ export class Walker {
     this.#reader.request = request;
     let output = (yield this.#begin) as number;
     if (output === notTranslated) {
-      output = (yield this.#translate(request)) as number;
+      const context = (yield this.#contextLookup.find()) as number;
+      output = context < 0 ? context : ((yield this.#translate(request)) as number);
     }
-    this.#output = output;
-    yield output < 0 ? this.#fault : this.#access;
+    this.#end.output = output;
+    yield output < 0 ? this.#end.fault : this.#end.access;
   }
 
-  /** Output address, or a negative fault reason. */
-  *#translate(request: DmaRequest): Flow<number> {
-    const context = (yield this.#contextLookup.find()) as number;
-    if (context < 0) {
-      return context;
+  /**
+   * A translation request (PCIe ATS), walked as DMA is. `complete` is told the answer in the step in which it is known;
+   * from there it is on its way to the function.
+   */
+  *translationRequest(request: DmaRequest, complete: (completion: TranslationCompletion) => void): Flow {
+    this.#reader.request = request;
+    yield this.#beginTranslation;
+    let output = (yield this.#contextLookup.find(true)) as number;
+    if (output >= 0) {
+      // Whether the function may ask is in the context entry alone, so that comes before the IOTLB here.
+      output = (yield this.#vetTranslation) as number;
     }
+    if (output === notTranslated && this.#ports.config.iotlbFirst) {
+      output = (yield this.#iotlb.lookUp) as number;
+    }
+    if (output === notTranslated) {
+      output = (yield this.#translate(request)) as number;
+    }
+    this.#end.output = output;
+    this.#complete = complete;
+    yield this.#answer;
+  }
+
+  /** DMA by a translation that the function holds: past all tables but the context entry (VT-d 4.2.5). */
+  *translatedDma(request: DmaRequest, held: HeldTranslation): Flow {
+    this.#reader.request = request;
+    this.#end.held = held;
+    yield this.#beginTranslated;
+    let output = (yield this.#contextLookup.find(true)) as number;
+    this.#end.held = held;
+    if (output >= 0) {
+      output = (yield this.#vetTranslated) as number;
+    }
+    this.#end.output = output;
+    yield output < 0 ? this.#end.fault : this.#end.translatedAccess;
+  }
+
+  /** From the context entry in the latch on: output address, or a negative fault reason. */
+  *#translate(request: DmaRequest): Flow<number> {
     if (this.#reader.isScalable) {
       const pasid = (yield this.#pasidLookup.find()) as number;
       if (pasid < 0) {
@@ -82,52 +122,12 @@ export class Walker {
         return found;
       }
     }
-    const walked = (yield this.#walkPages(request)) as number;
-    const output = isInterruptRange(walked) ? -this.#byMode(0x87, 0xe) : walked;
+    const output = (yield this.#pages.translate(request)) as number;
     if (output >= 0) {
       this.#iotlb.output = output;
       yield this.#iotlb.fill;
     }
     return output;
-  }
-
-  *#walkPages({ iova: address, write }: DmaRequest): Flow<number> {
-    const shape = (yield this.#shape) as WalkShape;
-    const first = { address, write, table: shape.firstTable, levels: shape.firstLevels };
-    const second = { table: shape.secondTable, levels: shape.secondLevels };
-    const refused = this.#addressFault(address, shape);
-    if (refused !== 0) {
-      return -refused;
-    }
-    switch (shape.pgtt) {
-      case pasidTableType.first:
-        return (yield this.#pageWalk.firstStage(first)) as number;
-      case pasidTableType.second:
-        return (yield this.#pageWalk.secondStage({ address, write, ...second })) as number;
-      case pasidTableType.nested:
-        return (yield this.#pageWalk.nested(first, second)) as number;
-      default:
-        return address;
-    }
-  }
-
-  /** What is wrong with the input address itself (VT-d 7.1.3 Table 30: 80h, 83h, 84h; 4h in legacy mode), or 0. */
-  #addressFault(address: number, { pgtt, firstLevels, secondLevels }: WalkShape): number {
-    const { HAW, MGAW } = this.#ports.config.capabilities;
-    switch (pgtt) {
-      case pasidTableType.first:
-      case pasidTableType.nested:
-        // IOVAs here are below 2^53, so only the lower half of the canonical range can be meant.
-        return address >= 2 ** (12 + 9 * firstLevels - 1) ? 0x80 : 0;
-      case pasidTableType.second:
-        return address >= 2 ** Math.min(MGAW, 12 + 9 * secondLevels) ? this.#byMode(0x84, 0x4) : 0;
-      default:
-        return address >= 2 ** HAW ? this.#byMode(0x83, 0x4) : 0;
-    }
-  }
-
-  #byMode(scalableReason: number, legacyReason: number): number {
-    return this.#reader.isScalable ? scalableReason : legacyReason;
   }
 
   #beginRequest(): number {
@@ -146,39 +146,60 @@ export class Walker {
     return this.#ports.config.iotlbFirst ? this.#iotlb.find() : notTranslated;
   }
 
-  #accessMemory(): number {
-    const { memory } = this.#ports;
+  #beginTranslationRequest(): void {
     const { sid, pasid, iova, write } = this.#reader.request;
-    const address = this.#output;
-    if (this.#accesses.active) {
-      const provenance = this.#state.provenanceList();
-      this.#accesses.emit({ kind: 'dma', sid, pasid, iova, address, write, provenance });
+    if (this.#translations.active) {
+      this.#translations.emit({ kind: 'translation-request', sid, pasid, iova, write });
     }
-    if (write && memory.contains(address, 4)) {
-      memory.deviceWrite(address - (address % 4), [dmaPattern]);
+    if (isInterruptRange(iova)) {
+      unmodelled('a request to the interrupt range FEEx_xxxxh');
     }
-    this.#state.clear();
-    return 0;
+    this.#state.page = Math.floor(iova / 4096);
   }
 
-  #reportFault(): number {
-    const reason = -this.#output;
-    const { sid, pasid, iova } = this.#reader.request;
-    // Software can switch the report of qualified faults off in any structure on the way (VT-d 7.1.1).
-    const recorded = this.#state.faultsDisabled.get() === 0 || faultReasons.get(reason)?.qualified !== true;
-    if (this.#faults.active) {
-      const provenance = this.#state.provenanceList();
-      this.#faults.emit({ kind: 'fault', sid, pasid, iova, reason, recorded, provenance });
+  #beginTranslatedRequest(): void {
+    const { sid, pasid, iova, write } = this.#reader.request;
+    const address = this.#end.held.address + (iova % 4096);
+    if (this.#translated.active) {
+      this.#translated.emit({ kind: 'translated-request', sid, pasid, iova, address, write });
     }
+    this.#state.page = Math.floor(iova / 4096);
+    this.#state.leaveDomains();
+  }
+
+  /** {@link notTranslated}, or what the request is refused with. */
+  #vet(): number {
+    if (!this.#reader.isScalable && this.#reader.request.pasid >= 0) {
+      return -0x31;
+    }
+    const reason = this.#contextLookup.deviceTlbFault();
+    return reason === 0 ? notTranslated : -reason;
+  }
+
+  #vetTranslatedRequest(): number {
+    const refused = this.#vet();
+    if (refused !== notTranslated) {
+      return refused;
+    }
+    // No invalidation here waits for it any more: the function itself does, before it answers (VT-d 6.5.4).
+    this.#state.moveTo(walkPhase.idle);
+    return this.#end.held.address + (this.#reader.request.iova % 4096);
+  }
+
+  #answerTranslation(): void {
+    const { sid, pasid, iova, write } = this.#reader.request;
+    const { output } = this.#end;
+    const status = output < 0 ? completionStatus(-output) : 'success';
+    const address = output < 0 ? 0 : output - (iova % 4096);
+    const [readable, writable] = [output >= 0 && !write, output >= 0 && write];
+    if (output < 0) {
+      // "Success" without permission is no fault to software: the function can ask for the page (VT-d 7.1.3).
+      this.#end.noteFault(status !== 'success');
+    }
+    if (this.#answers.active) {
+      this.#answers.emit({ kind: 'translation-completion', sid, pasid, iova, status, readable, writable, address });
+    }
+    this.#complete({ status, readable, writable, address, provenance: (slot) => this.#state.provenance(slot) });
     this.#state.clear();
-    return 0;
   }
 }
-
-/** FEEx_xxxxh: interrupts, not memory. */
-function isInterruptRange(address: number): boolean {
-  return address >= 0xfee0_0000 && address <= 0xfeef_ffff;
-}
-
-/** What a DMA write leaves in memory. */
-const dmaPattern = 0xd3ad_beef;

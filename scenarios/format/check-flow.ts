@@ -1,4 +1,4 @@
-import type { FlowDefinition, ParameterSpec } from '../../models/linux/flow-definition.ts';
+import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
 import { checkLegacyStage, checkPasid, mappedBits } from './check-machine.ts';
@@ -70,6 +70,9 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
     case 'device':
       return reference('device', String(value), Object.keys(world.platform.devices), path);
     case 'domain':
+      if (spec.orNotPresent && value === notPresent) {
+        return [];
+      }
       return [
         ...reference('domain', String(value), Object.keys(world.domains), path),
         ...checkLegacyStage(world, String(value), path),
@@ -85,7 +88,7 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
         ? checkPasid(world, value, path)
         : [wrong(path, `${key} must be a PASID, 0 to 0xfffff, got ${value}`)];
     case 'choice':
-      return typeof value === 'string' && spec.values.includes(value)
+      return typeof value !== 'boolean' && spec.values.includes(String(value))
         ? []
         : [{ path, part: 'value', ...unknownName(`value of ${key}`, String(value), spec.values) }];
   }

@@ -7,13 +7,40 @@ type Path = readonly PropertyKey[];
 /** What is wrong with one invalidation of a `submit` step, beyond its form. */
 export function checkInvalidation(world: World, invalidation: InlineInvalidation, path: Path): readonly Problem[] {
   if ('context' in invalidation) {
-    const devices = Object.keys(world.platform.devices);
-    return reference('device', invalidation.context.device, devices, [...path, 'context', 'device']);
+    return checkDevice(world, invalidation.context.device, [...path, 'context', 'device']);
+  }
+  for (const kind of ['device-tlb', 'pasid-device-tlb'] as const) {
+    const deviceTlb = (invalidation as Partial<Record<typeof kind, DeviceTlbRange>>)[kind];
+    if (deviceTlb !== undefined) {
+      return checkDeviceTlb(world, deviceTlb, [...path, kind]);
+    }
   }
   if ('piotlb' in invalidation) {
     return checkRange(invalidation.piotlb, [...path, 'piotlb']);
   }
   return 'iotlb' in invalidation ? checkRange(invalidation.iotlb, [...path, 'iotlb']) : [];
+}
+
+function checkDevice(world: World, device: string, path: Path): readonly Problem[] {
+  return reference('device', device, Object.keys(world.platform.devices), path);
+}
+
+type DeviceTlbRange = { readonly device: string } & Omit<Range, 'hint'>;
+
+/** Of a function without ATS nobody would answer (VT-d 4.3). */
+function checkDeviceTlb(world: World, { device, ...range }: DeviceTlbRange, path: Path): readonly Problem[] {
+  const at = [...path, 'device'];
+  const unknown = checkDevice(world, device, at);
+  const hasAts = unknown.length === 0 && world.platform.devices[device]?.ats !== false;
+  return [
+    ...unknown,
+    ...(unknown.length > 0 || hasAts ? [] : [wrong(at, `"${device}" has no device TLB`, atsHint(device))]),
+    ...checkRange(range, path),
+  ];
+}
+
+export function atsHint(device: string): string {
+  return `set platform.devices.${device}.ats: true`;
 }
 
 interface Range {

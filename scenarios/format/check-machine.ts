@@ -1,3 +1,4 @@
+import { notPresent } from '../../models/linux/flow-definition.ts';
 import { maxWalkers } from '../../models/vtd/translation-unit.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import type { World } from './schema.ts';
@@ -14,6 +15,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
+    ...checkDomainNames(world),
     ...checkMaps(world),
     ...checkStart(world),
     ...checkTaskNames(world),
@@ -73,6 +75,13 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
   });
 }
 
+/** A flow and `start.attach` take this name for an entry that leads to no domain. */
+function checkDomainNames({ domains }: World): readonly Problem[] {
+  return Object.hasOwn(domains, notPresent)
+    ? [{ path: ['domains', notPresent], part: 'key', message: `"${notPresent}" is no name of a domain` }]
+    : [];
+}
+
 function checkMaps({ domains }: World): readonly Problem[] {
   return Object.entries(domains).flatMap(([domain, { stage, map }]) => {
     const seen = new Map<number, string>();
@@ -106,7 +115,9 @@ function checkStart(world: World): readonly Problem[] {
     for (const [i, { device, pasid, domain }] of start[list].entries()) {
       const path = ['start', list, i];
       problems.push(...reference('device', device, devices, [...path, 'device']));
-      problems.push(...reference('domain', domain, domains, [...path, 'domain']));
+      if (list === 'leftover' || domain !== notPresent) {
+        problems.push(...reference('domain', domain, domains, [...path, 'domain']));
+      }
       problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
       problems.push(...checkLegacyStage(world, domain, [...path, 'domain']));
       const entry = isScalable ? `PASID ${pasid} of "${device}"` : `the context entry of "${device}"`;

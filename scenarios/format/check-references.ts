@@ -1,9 +1,10 @@
 import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
 import { checkFlow } from './check-flow.ts';
+import { atsHint } from './check-invalidations.ts';
 import { checkMachine, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
-import { type Problem, reference } from './problem.ts';
+import { type Problem, reference, wrong } from './problem.ts';
 import type { World, WorldTask } from './schema.ts';
 
 export const ruleNames: readonly string[] = [...checkers, ...kernelRules].map(({ rule }) => rule);
@@ -21,10 +22,26 @@ export function checkReferences(world: World): readonly Problem[] {
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
   const devices = Object.keys(world.platform.devices);
   if ('dma' in task) {
-    return reference('device', task.device, devices, ['tasks', name, 'device']);
+    const unknown = reference('device', task.device, devices, ['tasks', name, 'device']);
+    return unknown.length > 0 ? unknown : checkAts(world, task, ['tasks', name, 'dma']);
   }
   if ('steps' in task) {
     return checkSteps(world, task.steps, ['tasks', name, 'steps']);
   }
   return checkFlow(world, { name: task.flow, values: task.with, path: ['tasks', name] });
+}
+
+/** A function without ATS asks for no translations; with it, it needs entries that let it. */
+function checkAts(
+  world: World,
+  { device, dma }: Extract<WorldTask, { dma: object }>,
+  path: readonly PropertyKey[],
+): readonly Problem[] {
+  const hasAts = world.platform.devices[device]?.ats !== false;
+  if (dma.ats === true && !hasAts) {
+    return [wrong([...path, 'ats'], `"${device}" has no ATS`, atsHint(device))];
+  }
+  return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
+    ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]
+    : [];
 }

@@ -11,8 +11,12 @@ const timing = z.strictObject({
   quantumGap: window.default({ minNs: 0, maxNs: 1000 }).describe('From one quantum of an entry to the next.'),
   request: window.default({ minNs: 1, maxNs: 1_000_000_000 }).describe('From one DMA of a device to its next request.'),
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
+  link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
+  deviceTlbTimeout: window
+    .default({ minNs: 60_000_000_000, maxNs: 90_000_000_000 })
+    .describe('Completion timer of an ITag; runs for requests that may stay without an answer only.'),
 });
 
 const capabilities = z.strictObject({
@@ -37,6 +41,13 @@ const iommu = z.strictObject({
   contextCacheEntries: z.int().min(0).max(16).default(2),
   pasidCacheEntries: z.int().min(0).max(16).default(2),
   iotlbEntries: z.int().min(0).max(64).default(4),
+  firstStagePagingEntries: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(0)
+    .describe('Rows of the first-stage paging-structure cache.'),
+  secondStagePagingEntries: z.int().min(0).max(64).default(0).describe('Rows of the second-stage one.'),
   invalidationWaitsForFetch: z
     .boolean()
     .default(true)
@@ -57,32 +68,47 @@ const iommu = z.strictObject({
     .boolean()
     .default(false)
     .describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
+  queueSlots: z
+    .union([4, 8, 16, 32, 64, 128].map((count) => z.literal(count)))
+    .default(128)
+    .describe('Descriptors in the ring of the invalidation queue.'),
+  itags: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(32)
+    .describe('ITags: invalidation requests on their way to endpoints at once (VT-d 4.3).'),
+  deviceTlbWaitsForPiotlb: z
+    .boolean()
+    .default(true)
+    .describe('A type 3 descriptor waits for earlier type 6 ones; VT-d 6.5.2.12 does not list it (UNVERIFIED).'),
+  recordsErrorSource: z
+    .boolean()
+    .default(true)
+    .describe('IQERCD has the requester ID of a time-out; older hardware has 0 there.'),
   capabilities: capabilities.prefault({}),
   timing: timing.prefault({}),
 });
 
-/** What a device does that is not as PCIe wants it, or how large its device TLB is; true is all defaults. */
-const ats = z
-  .union([
-    z.boolean(),
-    z.strictObject({
-      entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
-      answers: z
-        .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
-        .default('always')
-        .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
-      marksInFlight: z
-        .boolean()
-        .default(true)
-        .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
-      waitsForDma: z
-        .boolean()
-        .default(true)
-        .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
-      present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
-    }),
-  ])
-  .default(false);
+const atsConfig = z.strictObject({
+  entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
+  answers: z
+    .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
+    .default('always')
+    .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
+  marksInFlight: z
+    .boolean()
+    .default(true)
+    .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
+  waitsForDma: z
+    .boolean()
+    .default(true)
+    .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
+  present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
+});
+
+/** ATS of a device for which the scenario says only that it is on. */
+export const defaultAts = atsConfig.parse({});
 
 export const platform = z.strictObject({
   memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
@@ -108,7 +134,10 @@ export const platform = z.strictObject({
         .string()
         .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
         .describe('bus:device.function.'),
-      ats: ats.describe('Address Translation Services enabled: the function has a device TLB.'),
+      ats: z
+        .union([z.boolean(), atsConfig])
+        .default(false)
+        .describe('Address Translation Services enabled: the function has a device TLB.'),
     }),
   ),
 });

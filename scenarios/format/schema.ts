@@ -59,6 +59,7 @@ const task = z.union([
       iova: address,
       write: z.boolean().default(false),
       repeat: z.int().min(1).max(1000).default(1),
+      ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
     }),
   }),
 ]);

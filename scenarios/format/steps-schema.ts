@@ -18,11 +18,28 @@ const pageRange = {
   hint: z.boolean().optional().describe('IH: only leaf entries changed, so intermediate ones may stay cached.'),
 };
 
+/** Which pages of a device TLB. */
+const deviceTlbRange = {
+  address: address.optional().describe('The first address, aligned to the range; left out: every page.'),
+  addressMask: z.int().min(0).max(51).optional().describe('The range is 2 to this power pages; 0 if left out.'),
+};
+
 const invalidation = z.union([
   z.strictObject({ 'pasid-cache': z.strictObject({ did, pasid }) }),
   z.strictObject({ piotlb: z.strictObject({ did, pasid, ...pageRange }) }),
   z.strictObject({ iotlb: z.strictObject({ did, ...pageRange }) }),
   z.strictObject({ context: z.strictObject({ device: name }) }),
+  z.strictObject({ 'device-tlb': z.strictObject({ device: name, ...deviceTlbRange }) }),
+  z.strictObject({
+    'pasid-device-tlb': z.strictObject({
+      device: name,
+      pasid: pasid.optional().describe('Left out: every PASID (GI).'),
+      ...deviceTlbRange,
+    }),
+  }),
+  z.strictObject({
+    wait: z.strictObject({ fence: z.boolean().default(false).describe('FN: later descriptors wait for this one.') }),
+  }),
   z.strictObject({ raw: z.array(word64).min(4).max(4).describe('Four quadwords, as they are: also malformed ones.') }),
 ]);
 

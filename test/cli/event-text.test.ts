@@ -28,6 +28,24 @@ const waitWords = encodeDescriptor({
   pageRequestDrain: false,
 });
 
+const completion = {
+  kind: 'translation-completion',
+  sid: 0x10,
+  pasid: 1,
+  iova: 0x1000,
+  status: 'success',
+  readable: true,
+  writable: false,
+  address: 0x5000,
+} as const;
+const deviceTlbDone = {
+  kind: 'invalidation-done',
+  invalidation: 'pasid-device-tlb',
+  granularity: 'pasid',
+  sidMask: 0xffff,
+  ...tags,
+} as const;
+
 const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'store-buffered', address: entryAddress, words: [0, 0] }, 'store nic.pasid[1] q0 = 0 (buffered)'],
   [storeQword(0), 'store nic.pasid[1] q0 = 0'],
@@ -132,6 +150,38 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   ],
   [{ kind: 'dma', ...tags, address: 0x5010, write: true, provenance: [] }, 'DMA to 0x5010 (page1+0x10)'],
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
+  [
+    { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
+    'ask for a translation PASID 1: read of 0x1000',
+  ],
+  [completion, 'answer: read of 0x5000 (page1)'],
+  [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
+  [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
+  [{ ...completion, readable: false, status: 'UR', address: 0 }, 'answer: UR'],
+  [
+    { kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 },
+    'discard the answer for 0x1000: overtaken by an invalidation',
+  ],
+  [
+    { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
+    'translated request: write to 0x5010 (page1+0x10)',
+  ],
+  [{ kind: 'ats-invalidation-received', sid: 0x10, itag: 3 }, 'invalidation request, ITag 3'],
+  [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
+  [
+    { kind: 'cache-filled', cache: 'device-tlb', ...tags, iova: 0x1010, pointer: -1, provenance: [] },
+    'fill device TLB: 0a:11.5, page 0x1000',
+  ],
+  [
+    { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
+    'drop from device TLB: 0a:11.5',
+  ],
+  [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
+  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
+  [
+    { ...deviceTlbDone, invalidation: 'device-tlb', pasid: -1, granularity: 'page' },
+    'invalidate device TLB of 0a:11.5: no PASID, page 0x1000',
+  ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
   [
@@ -165,6 +215,35 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'page-allocated', address: 0x40_0000 }, 'allocate 0x400000'],
   [{ kind: 'tag-allocated', did: 2 }, 'allocate DID 2'],
   [{ kind: 'tag-released', did: 2 }, 'free DID 2'],
+  [{ kind: 'register-read', register: 'FSTS', words: [0x40] }, 'read FSTS = 0x40'],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: 3, global: false, page: 4, pages: 1, itag: 0 },
+    'ask 00:02.0 to invalidate PASID 3: page 0x4000 (ITag 0)',
+  ],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: -1, global: false, page: 0, pages: 0, itag: 1 },
+    'ask 00:02.0 to invalidate: all (ITag 1)',
+  ],
+  [
+    { kind: 'device-tlb-request', sid: 0x10, pasid: 0, global: true, page: 4, pages: 2, itag: 1 },
+    'ask 00:02.0 to invalidate every PASID: 2 pages at 0x4000 (ITag 1)',
+  ],
+  [{ kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'done' }, 'answer of 00:02.0 to ITag 1'],
+  [{ kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'open' }, 'answer of 00:02.0 to ITag 1, more to come'],
+  [
+    { kind: 'device-tlb-completion', sid: 0x10, itag: 1, result: 'unknown' },
+    'answer of 00:02.0 to ITag 1, which is not its: ICE',
+  ],
+  [{ kind: 'device-tlb-timeout', sid: 0x10, itag: 1 }, 'time-out of ITag 1: ITE'],
+  [{ kind: 'descriptor-lost', slot: 2, words: [...waitWords] }, 'drop descriptor 2: wait'],
+  [{ kind: 'interrupt-entries-invalidated', index: 5, indexMask: 0 }, 'invalidate interrupt entries: 5'],
+  [{ kind: 'interrupt-entries-invalidated', index: 4, indexMask: 2 }, 'invalidate interrupt entries: 4 from 4'],
+  [{ kind: 'interrupt-entries-invalidated', index: -1, indexMask: 0 }, 'invalidate interrupt entries: all'],
+  [
+    { kind: 'page-group-response', sid: 0x10, pasid: 3, code: 0, group: 7 },
+    'answer page request group 7 of 00:02.0 PASID 3',
+  ],
+  [{ kind: 'page-group-response', sid: 0x10, pasid: -1, code: 0, group: 7 }, 'answer page request group 7 of 00:02.0'],
   [{ kind: 'flow-note', text: 'the entry is ours' }, 'the entry is ours'],
   [{ kind: 'violation', rule: 'stuck', message: 'nothing moves', source: '-' }, '< stuck: nothing moves >'],
 ];

@@ -115,6 +115,7 @@ export class MemoryWorld {
       timing: this.#timing(number),
       trace: this.trace,
       writeLocked: (address, words) => sink.apply({ kind: 'store', address, words }),
+      readRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
     });
     this.#cpus.set(number, cpu);
     return cpu;

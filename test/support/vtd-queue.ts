@@ -1,9 +1,10 @@
 import { encodeDescriptor, type InvalidationDescriptor } from '../../models/vtd/descriptors.ts';
 import { registerOffset } from '../../models/vtd/translation-unit.ts';
-import { seen, VtdWorld, type WorldParts, type WorldSketch } from './vtd-world.ts';
+import { nic, seen, VtdWorld, type WorldParts, type WorldSketch } from './vtd-world.ts';
 
 /** Where PCs have the registers of their first unit. */
 const tailRegister = 0xfed9_0000 + registerOffset.invalidationQueueTail;
+const endpoint = { pfsid: 0, maxInvalidationsPending: 0, address: 0x4000, addressMask: 0 };
 const range = { addressMask: 0, address: 0, hint: false };
 
 /** Descriptors in as few words as a test needs. */
@@ -35,6 +36,20 @@ export const invalidate = {
     did,
     pasid,
     ...range,
+  }),
+  deviceTlb: (sid = nic): InvalidationDescriptor => ({ kind: 'device-tlb', ...endpoint, sid }),
+  pasidDeviceTlb: (sid = nic, pasid = 1): InvalidationDescriptor => ({
+    kind: 'pasid-device-tlb',
+    ...endpoint,
+    sid,
+    pasid,
+    globalPasid: false,
+  }),
+  interruptEntry: (index = 0): InvalidationDescriptor => ({
+    kind: 'interrupt-entry',
+    granularity: 'index',
+    index,
+    indexMask: 0,
   }),
 } as const;
 

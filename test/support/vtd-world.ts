@@ -22,6 +22,7 @@ import type { Scheduler } from '../../sim/scheduler.ts';
 import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
+import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -76,6 +77,8 @@ export interface WorldSketch {
   readonly tasks?: Readonly<Record<string, TaskBody>>;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
+  /** Functions with a device TLB; left out: there are none. */
+  readonly endpoints?: EndpointSketch;
   readonly checkers?: readonly Checker[];
   readonly facts?: Partial<CheckerFacts>;
   readonly reach?: readonly string[];
@@ -91,8 +94,10 @@ const timing = {
   quantumGap: window,
   request: window,
   access: window,
+  link: window,
   descriptorFetch: window,
   invalidation: window,
+  deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
 };
 
 function configOf(sketch: WorldSketch): SystemConfig {
@@ -114,9 +119,15 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      firstStagePagingEntries: 0,
+      secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      queueSlots: 128,
+      itags: 2,
+      deviceTlbWaitsForPiotlb: true,
+      recordsErrorSource: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
       timing,
@@ -153,7 +164,9 @@ export class VtdWorld {
   readonly reached = new Set<string>();
 
   constructor(sketch: WorldSketch) {
-    this.system = new System(configOf(sketch));
+    const endpoints = sketch.endpoints === undefined ? undefined : new TestEndpoints(sketch.endpoints);
+    this.system = new System(configOf(sketch), endpoints);
+    endpoints?.addTo(this.system);
     this.parts = partsOf(this.system);
     const owners = build(this.parts, sketch);
     for (const [cpu, [name, start]] of Object.entries(sketch.tasks ?? {}).entries()) {
@@ -282,7 +295,7 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     if (isScalable) {
       parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
@@ -350,6 +363,7 @@ function factsOf({ registry, driver, config }: System, owners: readonly Owner[])
     entryCount: registry.list().length,
     pageCount: config.memoryPages,
     mode: config.vtd.mode,
+    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     cachingMode: config.vtd.capabilities.CM === 1,
     nameOfEntry: (entry) => registry.nameOf(entry),
     structureOfEntry: (entry) => registry.modelOf(entry).structure,

@@ -1,16 +1,19 @@
 import type { Flow } from '../../../sim/operation.ts';
 import type { PlainStore } from '../../memory/cpu-operations.ts';
 import { qwordsOf } from '../../qword.ts';
-import { encodeContextEntry } from '../../vtd/entries/context-entry.ts';
+import { contextTranslationType, encodeContextEntry } from '../../vtd/entries/context-entry.ts';
 import { defineFlow } from '../flow-definition.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { iotlbDomainInvalidation } from './pasid-flush.ts';
-import type { Domain } from './vtd-driver.ts';
+import type { Device, Domain } from './vtd-driver.ts';
 
 /** Context entry words as domain_context_mapping_one leaves them: 48-bit second stage, or pass-through. */
-export function contextEntryFor(domain: Domain): Uint32Array {
+export function contextEntryFor(domain: Domain, { ats }: Pick<Device, 'ats'>): Uint32Array {
+  const { passThrough, withDeviceTlb, untranslatedOnly } = contextTranslationType;
+  const translated = ats ? withDeviceTlb : untranslatedOnly;
   return encodeContextEntry({
     present: 1,
-    translationType: domain.stage === 'pass-through' ? 2 : 0,
+    translationType: domain.stage === 'pass-through' ? passThrough : translated,
     secondStagePointer: domain.secondStageTable,
     // Pass-through has to name the widest address width of the unit (VT-d 9.3), 57 bits here.
     addressWidth: domain.stage === 'pass-through' ? 3 : 2,
@@ -38,8 +41,8 @@ export const contextSetup = defineFlow({
     },
   },
   *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
-    const address = vtd.device(device).contextEntryAddress;
-    const target = contextEntryFor(vtd.domain(domainName));
+    const { contextEntryAddress: address, ats } = vtd.device(device);
+    const target = contextEntryFor(vtd.domain(domainName), { ats });
     const [low, high] = qwordsOf(target) as [bigint, bigint];
     const fields: PlainStore[] = [
       { address: address + 8, widthBits: 64, value: high },
@@ -103,6 +106,7 @@ export const contextClear = defineFlow({
       { kind: 'context', granularity: 'device', did: domain.did, sid, functionMask: 0 },
     ]);
     yield vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
+    yield flushDeviceTlb(vtd, cpu, { device, pasid: 0 });
     yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
       yield cpu.store64(address, 0n);

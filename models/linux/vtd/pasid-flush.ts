@@ -1,6 +1,7 @@
 import type { Flow } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import type { InvalidationDescriptor } from '../../vtd/descriptors.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import type { Domain, VtdDriver } from './vtd-driver.ts';
 
 /** What follows a change of a PASID entry: all of it, or one of the mistakes that a flow can be asked to make. */
@@ -12,10 +13,14 @@ export const pasidFlushes = [
   'iotlb-only',
   'iotlb-first',
   'wrong-did',
+  'device-tlb-first',
+  'no-device-tlb',
 ] as const;
 type PasidFlush = (typeof pasidFlushes)[number];
 
 export interface FlushedEntry {
+  /** Name of the device whose entry it is. */
+  readonly device: string;
   readonly address: number;
   readonly pasid: number;
   /** The domain the entry had: caches are tagged with its DID. */
@@ -26,19 +31,19 @@ export interface FlushedEntry {
 }
 
 /**
- * clflush where needed, PASID-cache invalidation, then IOTLB invalidation, each submitted and waited for on its own
+ * clflush where needed, PASID-cache, IOTLB and device-TLB invalidation, each submitted and waited for on its own
  * (intel_pasid_tear_down_entry and intel_pasid_flush_present; VT-d 6.5.3.3).
  */
 export function* flushPasidEntry(vtd: VtdDriver, cpu: Cpu, entry: FlushedEntry): Flow {
   if (entry.flush !== 'no-clflush') {
     yield vtd.flushCache(cpu, entry.address, 64);
   }
-  for (const descriptor of descriptorsFor(entry)) {
-    yield vtd.queue.submitSync(cpu, [descriptor]);
+  for (const step of stepsFor(entry)) {
+    yield step === 'device-tlb' ? flushDeviceTlb(vtd, cpu, entry) : vtd.queue.submitSync(cpu, [step]);
   }
 }
 
-function descriptorsFor(entry: FlushedEntry): readonly InvalidationDescriptor[] {
+function stepsFor(entry: FlushedEntry): readonly (InvalidationDescriptor | 'device-tlb')[] {
   const { domain, pasid, row, flush } = entry;
   const did = flush === 'wrong-did' ? domain.did + 1 : domain.did;
   const pasidCache = pasidCacheInvalidation(did, pasid);
@@ -53,9 +58,13 @@ function descriptorsFor(entry: FlushedEntry): readonly InvalidationDescriptor[] 
     case 'iotlb-only':
       return [iotlb];
     case 'iotlb-first':
-      return [iotlb, pasidCache];
-    default:
+      return [iotlb, pasidCache, 'device-tlb'];
+    case 'device-tlb-first':
+      return [pasidCache, 'device-tlb', iotlb];
+    case 'no-device-tlb':
       return [pasidCache, iotlb];
+    default:
+      return [pasidCache, iotlb, 'device-tlb'];
   }
 }
 
@@ -63,7 +72,7 @@ export function pasidCacheInvalidation(did: number, pasid: number): Invalidation
   return { kind: 'pasid-cache', granularity: 'pasid', did, pasid };
 }
 
-function pasidIotlbInvalidation(did: number, pasid: number): InvalidationDescriptor {
+export function pasidIotlbInvalidation(did: number, pasid: number): InvalidationDescriptor {
   return { kind: 'piotlb', granularity: 'pasid', did, pasid, addressMask: 0, address: 0, hint: false };
 }
 

@@ -2,7 +2,7 @@ import type { Flow } from '../../../sim/operation.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { flushPasidEntry, pasidCacheInvalidation } from './pasid-flush.ts';
+import { flushPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 
 /*  CPU                               IOMMU fetcher
@@ -29,9 +29,10 @@ export const pasidReplace = defineFlow({
       values: ['struct-copy', 'teardown-setup', 'low-high', 'high-low', 'qwords', 'whole-low'],
     },
     sync: { type: 'boolean', summary: 'A PASID-cache invalidation between the two 128-bit stores.', default: false },
+    flush: { type: 'choice', summary: 'What is invalidated, and how.', values: pasidFlushes, default: 'full' },
     hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
   },
-  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, hitless }): Flow {
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, hitless }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
     const target = pasidEntryFor(newDomain);
@@ -41,7 +42,7 @@ export const pasidReplace = defineFlow({
       ([low, high]) => ((high as bigint) << 64n) | (low as bigint),
     );
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
-    const old = { address, pasid, domain: oldDomain, flush: 'full' } as const;
+    const old = { device, address, pasid, domain: oldDomain, flush } as const;
 
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);

@@ -36,7 +36,7 @@ export const pasidTeardown = defineFlow({
     const address = vtd.pasidEntryAddress(device, pasid);
     const domain = vtd.domain(domainName);
     const zero = new Uint32Array(16);
-    const entry = { address, pasid, domain, row: 'teardown', flush } as const;
+    const entry = { device, address, pasid, domain, row: 'teardown', flush } as const;
 
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, [zero]);

@@ -3,7 +3,6 @@ import { BitSet, Cell } from '../../../sim/containers.ts';
 import { type Flow, Note } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { descriptorBytes, encodeDescriptor, type InvalidationDescriptor } from '../../vtd/descriptors.ts';
-import { queueSlots } from '../../vtd/invalidation-queue.ts';
 
 /** QI_DONE and QI_IN_USE of drivers/iommu/intel/dmar.c. */
 const done = 2;
@@ -11,6 +10,8 @@ const inUse = 1;
 
 export interface QueuedInvalidationPlaces {
   readonly ringAddress: number;
+  /** QI_LENGTH. */
+  readonly slotCount: number;
   /** desc_status[]: one 32-bit word a slot. */
   readonly statusAddress: number;
   readonly lockAddress: number;
@@ -38,25 +39,25 @@ export class QueuedInvalidation {
     this.#places = places;
     this.#freeHead = new Cell(arena, 'linux.qi.free-head');
     this.#freeTail = new Cell(arena, 'linux.qi.free-tail');
-    this.#freeCount = new Cell(arena, 'linux.qi.free-count', queueSlots);
-    this.#inUse = new BitSet(arena, 'linux.qi.in-use', queueSlots);
+    this.#freeCount = new Cell(arena, 'linux.qi.free-count', places.slotCount);
+    this.#inUse = new BitSet(arena, 'linux.qi.in-use', places.slotCount);
   }
 
   /** Submits descriptors (or their eight words as they are) and one wait; returns when the wait is complete. */
   *submitSync(cpu: Cpu, descriptors: readonly (InvalidationDescriptor | readonly number[])[]): Flow {
-    const { ringAddress, statusAddress, lockAddress, tailRegister } = this.#places;
+    const { ringAddress, slotCount, statusAddress, lockAddress, tailRegister } = this.#places;
     // The loop that drops the lock and tries again while there is no room waits for room here.
     const slots = descriptors.length + 1;
     yield cpu.lock(lockAddress, 'q_lock and free slots in the queue', () => this.#freeCount.get() > slots);
     const first = yield* new Note('free_head', () => this.#take(slots));
-    const waitSlot = (first + descriptors.length) % queueSlots;
+    const waitSlot = (first + descriptors.length) % slotCount;
     for (const [i, descriptor] of descriptors.entries()) {
-      const slot = (first + i) % queueSlots;
+      const slot = (first + i) % slotCount;
       yield cpu.storeBlock(ringAddress + slot * descriptorBytes, wordsOfDescriptor(descriptor));
     }
     yield cpu.store32(statusAddress + waitSlot * 4, BigInt(inUse));
     yield cpu.storeBlock(ringAddress + waitSlot * descriptorBytes, this.#waitDescriptor(waitSlot));
-    const tail = (waitSlot + 1) % queueSlots;
+    const tail = (waitSlot + 1) % slotCount;
     yield cpu.writeRegister(tailRegister, 32, BigInt(tail * descriptorBytes));
     yield cpu.unlock(lockAddress);
     yield cpu.waitForWord(statusAddress + waitSlot * 4, done, 'the status of its wait descriptor');
@@ -67,9 +68,9 @@ export class QueuedInvalidation {
   #take(slots: number): number {
     const first = this.#freeHead.get();
     for (let i = 0; i < slots; i += 1) {
-      this.#inUse.set((first + i) % queueSlots, true);
+      this.#inUse.set((first + i) % this.#places.slotCount, true);
     }
-    this.#freeHead.set((first + slots) % queueSlots);
+    this.#freeHead.set((first + slots) % this.#places.slotCount);
     this.#freeCount.set(this.#freeCount.get() - slots);
     return first;
   }
@@ -77,11 +78,11 @@ export class QueuedInvalidation {
   /** Slots come back in their order: one that is still in use keeps those behind it. */
   #free(first: number, slots: number): void {
     for (let i = 0; i < slots; i += 1) {
-      this.#inUse.set((first + i) % queueSlots, false);
+      this.#inUse.set((first + i) % this.#places.slotCount, false);
     }
     let tail = this.#freeTail.get();
-    while (this.#freeCount.get() < queueSlots && !this.#inUse.has(tail)) {
-      tail = (tail + 1) % queueSlots;
+    while (this.#freeCount.get() < this.#places.slotCount && !this.#inUse.has(tail)) {
+      tail = (tail + 1) % this.#places.slotCount;
       this.#freeCount.set(this.#freeCount.get() + 1);
     }
     this.#freeTail.set(tail);

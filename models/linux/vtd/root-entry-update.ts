@@ -1,5 +1,6 @@
 import type { Flow } from '../../../sim/operation.ts';
 import { defineFlow } from '../flow-definition.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 
 /*  CPU                               IOMMU
  *  ===                               =====
@@ -75,6 +76,7 @@ export const rootClear = defineFlow({
         drainWrites: true,
       },
     ]);
+    yield flushDeviceTlb(vtd, cpu, { device, pasid: 0 });
     yield vtd.endUpdate(address, zero);
   },
 });

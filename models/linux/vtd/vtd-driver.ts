@@ -4,6 +4,7 @@ import { type Flow, Note, type Operation } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
+import type { SystemTrace } from '../../trace-events.ts';
 import type { PageAllocator } from '../page-allocator.ts';
 import { CacheTags } from './cache-tags.ts';
 import type { DomainIds } from './domain-ids.ts';
@@ -41,6 +42,7 @@ export interface VtdDriverPorts {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
   readonly arena: Arena;
+  readonly trace: SystemTrace;
   readonly pages: PageAllocator;
   readonly domainIds: DomainIds;
   /** ECAP.C: without it every table store has to be written back with clflush. */
@@ -120,14 +122,15 @@ export class VtdDriver {
     return device;
   }
 
+  /** The device with a requester ID. */
+  deviceOf(sid: number): Device | undefined {
+    return [...this.#devices.values()].find((device) => device.sid === sid);
+  }
+
   domain(name: string): Domain {
     const domain = this.#domains.get(name);
     assert(domain !== undefined, `domain ${name} is known`);
     return domain;
-  }
-
-  deviceOf(sid: number): Device | undefined {
-    return [...this.#devices.values()].find((device) => device.sid === sid);
   }
 
   pageAddress(name: string): number {
@@ -201,6 +204,16 @@ export class VtdDriver {
       yield cpu.flushLine(line);
     }
     yield cpu.barrier('mb');
+  }
+
+  /** What the kernel log would say: a warning, for pictures and logs. */
+  note(text: string): Note {
+    const notes = this.#ports.trace.channel('flow-note');
+    return new Note('kernel log', () => {
+      if (notes.active) {
+        notes.emit({ kind: 'flow-note', text });
+      }
+    });
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeDescriptor } from '../../../models/vtd/descriptors.ts';
-import { queueSlots } from '../../../models/vtd/invalidation-queue.ts';
+import { maxQueueSlots } from '../../../models/vtd/invalidation-queue.ts';
+import { registerOffset } from '../../../models/vtd/translation-unit.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
 import { invalidate, ringWorld, waitOf } from '../../support/vtd-queue.ts';
 import { type TaskParts, vtdWorld } from '../../support/vtd-world.ts';
@@ -38,7 +39,7 @@ describe('the invalidation queue', () => {
     const run = world.runWith(1);
     expect(run.outcome.end).toBe('finished');
     const slots = run.events('descriptor-fetched').map(({ slot }) => slot);
-    expect(slots).toEqual(Array.from({ length: 300 }, (_, i) => i % queueSlots));
+    expect(slots).toEqual(Array.from({ length: 300 }, (_, i) => i % maxQueueSlots));
     const dids = run.events('invalidation-done').filter(({ invalidation }) => invalidation === 'iotlb');
     expect(dids.map(({ did }) => did)).toEqual(Array.from({ length: 100 }, (_, did) => did));
     expect(run.events('status-written')).toHaveLength(100);
@@ -115,7 +116,7 @@ describe('a queue error (VT-d 6.5.2.11, 11.4.9.9)', () => {
   });
 
   it.each([
-    { code: 1, tail: queueSlots * 32, what: 'a tail beyond the ring' },
+    { code: 1, tail: maxQueueSlots * 32, what: 'a tail beyond the ring' },
     { code: 6, tail: 16, what: 'a tail in the middle of a 256-bit descriptor' },
   ])('$code for $what', ({ code, tail }) => {
     const world = ringWorld(() => [invalidate.iotlb()], { tail });
@@ -156,13 +157,46 @@ describe('a queue error (VT-d 6.5.2.11, 11.4.9.9)', () => {
 });
 
 describe('what the queue does not model', () => {
-  it.each([3, 4, 8, 9, 0xa])('stops the run at descriptor type %i, and says so', (type) => {
+  it.each([3, 8])('stops the run at descriptor type %i where no function has a device TLB', (type) => {
     const { outcome } = ringWorld(() => [[type, 0, 0, 0, 0, 0, 0, 0]]).runWith(1);
-    expect(outcome).toMatchObject({ end: 'unmodelled', detail: expect.stringContaining(`type ${type}`) });
+    const detail = 'a device-TLB invalidation to requester 0x0, which has no device TLB';
+    expect(outcome).toMatchObject({ end: 'unmodelled', detail });
+  });
+});
+
+describe('a descriptor with nothing to do here', () => {
+  it('completes: interrupt entries and host permission tables are not cached', () => {
+    const hpt = { kind: 'hpt', granularity: 'global', did: 0, addressMask: 0, address: 0, levels: 3 } as const;
+    const world = ringWorld((parts) => [invalidate.interruptEntry(), hpt, waitOf(parts, 1)]);
+    expect(world.outcomes((run) => run.events('status-written').length)).toEqual(new Set([1]));
   });
 
-  it('stops it at a wait that asks for an interrupt', () => {
-    const { outcome } = ringWorld((parts) => [waitOf(parts, 1, { interrupt: true })]).runWith(1);
-    expect(outcome).toMatchObject({ end: 'unmodelled', detail: expect.stringContaining('IF = 1') });
+  it('answers a page request, with its PASID if it has one', () => {
+    const response = { kind: 'page-group-response', sid: 0x10, responseCode: 1, groupIndex: 7 } as const;
+    const run = ringWorld((parts) => [{ ...response, pasid: 3 }, response, waitOf(parts, 1)]).runWith(1);
+    const told = run.events('page-group-response').map(({ kind, ...rest }) => rest);
+    expect(told).toContainEqual({ sid: 0x10, pasid: 3, code: 1, group: 7 });
+    expect(told).toContainEqual({ sid: 0x10, pasid: -1, code: 1, group: 7 });
+    expect(run.events('status-written')).toHaveLength(1);
+  });
+});
+
+describe('a wait with IF = 1 (VT-d 6.5.2.10)', () => {
+  it('writes its status, then sets ICS.IWC, which software clears by writing 1', () => {
+    const world = ringWorld((parts) => [waitOf(parts, 1, { interrupt: true })]);
+    const { unit } = world.system;
+    const run = world.runWith(1);
+    expect(run.events('status-written')).toMatchObject([{ data: 1 }]);
+    expect(unit.readRegister(registerOffset.invalidationCompletionStatus, 1)).toEqual([1]);
+    unit.writeRegister(registerOffset.invalidationCompletionStatus, [0]);
+    expect(unit.readRegister(registerOffset.invalidationCompletionStatus, 1)).toEqual([1]);
+    unit.writeRegister(registerOffset.invalidationCompletionStatus, [1]);
+    expect(unit.readRegister(registerOffset.invalidationCompletionStatus, 1)).toEqual([0]);
+  });
+
+  it('a wait without leaves it alone', () => {
+    const world = ringWorld((parts) => [waitOf(parts, 1)]);
+    world.runWith(1);
+    expect(world.system.unit.readRegister(registerOffset.invalidationCompletionStatus, 1)).toEqual([0]);
   });
 });

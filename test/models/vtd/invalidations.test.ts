@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { TraceEvent } from '../../../models/trace-events.ts';
+import type { CacheName, TraceEvent } from '../../../models/trace-events.ts';
 import { traceEventFields } from '../../../models/trace-events.ts';
 import { encodeDescriptor, type InvalidationDescriptor } from '../../../models/vtd/descriptors.ts';
 import { pasidTableType } from '../../../models/vtd/entries/pasid-entry.ts';
@@ -12,10 +12,10 @@ import { Trace } from '../../../sim/trace.ts';
 const { first, second, nested, passThrough } = pasidTableType;
 const step: StepContext = { processId: 0, nowNs: 0, local: 0, choose: () => 0, retry: () => {} };
 
-type CacheKey = 'contextCache' | 'pasidCache' | 'iotlb';
+type CacheKey = 'contextCache' | 'pasidCache' | 'iotlb' | 'firstStagePaging' | 'secondStagePaging';
 type Row = readonly [cache: CacheKey, name: string, tags: Partial<CacheTags>];
 
-/** Rows of all three caches that differ in one tag each from what the invalidations below name: DID 5, PASID 1, 0x1000. */
+/** Rows of all caches that differ in one tag each from what the invalidations below name: DID 5, PASID 1, 0x1000. */
 const rows: readonly Row[] = [
   ['contextCache', 'nic, DID 5', { sid: 0x10, did: 5 }],
   ['contextCache', 'nic.4, DID 5', { sid: 0x14, did: 5 }],
@@ -31,15 +31,36 @@ const rows: readonly Row[] = [
     ['iotlb', `${pgtt}: DID 6, PASID 1, 1000h`, { did: 6, pasid: 1, hasPasid: true, pgtt, iova: 0x1000 }],
     ['iotlb', `${pgtt}: DID 5, RID_PASID 1, 1000h`, { did: 5, pasid: 1, hasPasid: false, pgtt, iova: 0x1000 }],
   ]),
+  // A PDE (level 2) covers 2 MB, a PML4E (level 4) 512 GB.
+  ['firstStagePaging', 'DID 5, PASID 1, PDE of 0h', { did: 5, pasid: 1, level: 2, iova: 0 }],
+  ['firstStagePaging', 'DID 5, PASID 1, PDE of 200000h', { did: 5, pasid: 1, level: 2, iova: 0x20_0000 }],
+  ['firstStagePaging', 'DID 5, PASID 1, PML4E of 0h', { did: 5, pasid: 1, level: 4, iova: 0 }],
+  ['firstStagePaging', 'DID 5, PASID 2, PDE of 0h', { did: 5, pasid: 2, level: 2, iova: 0 }],
+  ['firstStagePaging', 'DID 6, PASID 1, PDE of 0h', { did: 6, pasid: 1, level: 2, iova: 0 }],
+  ['secondStagePaging', 'DID 5, PDE of 0h', { did: 5, level: 2, iova: 0 }],
+  ['secondStagePaging', 'DID 5, PDE of 200000h', { did: 5, level: 2, iova: 0x20_0000 }],
+  ['secondStagePaging', 'DID 5, PML4E of 0h', { did: 5, level: 4, iova: 0 }],
+  ['secondStagePaging', 'DID 6, PDE of 0h', { did: 6, level: 2, iova: 0 }],
 ];
 
 /** Names of the rows that are gone, and what was reported. */
 function apply(descriptor: InvalidationDescriptor, mode: 'scalable' | 'legacy' = 'scalable') {
   const arena = new Arena();
   const trace = new Trace<TraceEvent>({ nowNs: 0, stepNumber: 0, processId: 0 }, traceEventFields);
-  const cache = (name: 'context-cache' | 'pasid-cache' | 'iotlb') =>
-    new TranslationCache(arena, trace, { name, entryCount: 32, payloadWords: 1 });
-  const caches = { contextCache: cache('context-cache'), pasidCache: cache('pasid-cache'), iotlb: cache('iotlb') };
+  const cache = (name: CacheName) =>
+    new TranslationCache(arena, trace, {
+      name,
+      entryCount: 64,
+      payloadWords: 1,
+      lookupTags: ['sid', 'pasid', 'hasPasid', 'did', 'level', 'page'],
+    });
+  const caches = {
+    contextCache: cache('context-cache'),
+    pasidCache: cache('pasid-cache'),
+    iotlb: cache('iotlb'),
+    firstStagePaging: cache('first-stage-paging'),
+    secondStagePaging: cache('second-stage-paging'),
+  };
   for (const [i, [key, , tags]] of rows.entries()) {
     // A row is known by its payload; rows of one look-up would replace each other, so each has its source.
     const source = { payload: { length: 1, word: () => i }, pointer: -1, provenance: () => 0 };
@@ -60,6 +81,10 @@ function named(key: CacheKey, matches: (name: string) => boolean = () => true): 
 const range = { addressMask: 0, address: 0x1000, hint: false };
 const drain = { drainReads: true, drainWrites: true };
 const usesFirst = (name: string): boolean => name.startsWith(`${first}:`) || name.startsWith(`${nested}:`);
+const did5 = (name: string): boolean => name.includes('DID 5');
+const around1000h = (name: string): boolean => did5(name) && name.endsWith('of 0h');
+const firstPaging = (matches?: (name: string) => boolean): readonly string[] => named('firstStagePaging', matches);
+const secondPaging = (matches?: (name: string) => boolean): readonly string[] => named('secondStagePaging', matches);
 const pasid1 = (name: string): boolean => / (RID_)?PASID 1,/.test(name);
 
 // VT-d 6.5.2.1 to 6.5.2.4, Tables 23 and 24: what each invalidation of DID 5, PASID 1, 0x1000 drops; all else stays.
@@ -95,36 +120,69 @@ const purges: readonly (readonly [string, InvalidationDescriptor, readonly strin
     { kind: 'pasid-cache', granularity: 'pasid', did: 5, pasid: 1 },
     named('pasidCache', (name) => name.includes('DID 5, PASID 1')),
   ],
-  ['IOTLB, global', { kind: 'iotlb', granularity: 'global', did: 9, ...range, ...drain }, named('iotlb')],
+  [
+    'IOTLB, global',
+    { kind: 'iotlb', granularity: 'global', did: 9, ...range, ...drain },
+    [...named('iotlb'), ...firstPaging(), ...secondPaging()],
+  ],
   [
     'IOTLB, domain-selective',
     { kind: 'iotlb', granularity: 'domain', did: 5, ...range, ...drain },
-    named('iotlb', (name) => name.includes('DID 5')),
+    [...named('iotlb', did5), ...firstPaging(did5), ...secondPaging(did5)],
   ],
   [
     'IOTLB, page-selective: of first-stage and nested rows all of the domain',
     { kind: 'iotlb', granularity: 'page', did: 5, ...range, ...drain },
-    named('iotlb', (name) => name.includes('DID 5') && (usesFirst(name) || name.endsWith('1000h'))),
+    [
+      ...named('iotlb', (name) => did5(name) && (usesFirst(name) || name.endsWith('1000h'))),
+      ...firstPaging(did5),
+      ...secondPaging(around1000h),
+    ],
+  ],
+  [
+    'IOTLB, page-selective with IH = 1: intermediate entries of the second stage stay',
+    { kind: 'iotlb', granularity: 'page', did: 5, ...range, hint: true, ...drain },
+    [...named('iotlb', (name) => did5(name) && (usesFirst(name) || name.endsWith('1000h'))), ...firstPaging(did5)],
   ],
   [
     'IOTLB, page-selective, two pages',
     { kind: 'iotlb', granularity: 'page', did: 5, ...range, address: 0x3000, addressMask: 1, ...drain },
-    named('iotlb', (name) => name.includes('DID 5') && (usesFirst(name) || name.endsWith('2000h'))),
+    [
+      ...named('iotlb', (name) => did5(name) && (usesFirst(name) || name.endsWith('2000h'))),
+      ...firstPaging(did5),
+      ...secondPaging(around1000h),
+    ],
   ],
   [
-    'PASID-based IOTLB, PASID-selective',
+    'IOTLB, page-selective, 1 GB',
+    { kind: 'iotlb', granularity: 'page', did: 5, ...range, address: 0, addressMask: 18, ...drain },
+    [...named('iotlb', did5), ...firstPaging(did5), ...secondPaging(did5)],
+  ],
+  [
+    'PASID-based IOTLB, PASID-selective: intermediate entries of the second stage stay',
     { kind: 'piotlb', granularity: 'pasid', did: 5, pasid: 1, ...range },
-    named('iotlb', (name) => name.includes('DID 5') && pasid1(name)),
+    [...named('iotlb', (name) => did5(name) && pasid1(name)), ...firstPaging((name) => did5(name) && pasid1(name))],
   ],
   [
     'PASID-based IOTLB, page-selective: second-stage and pass-through rows stay',
     { kind: 'piotlb', granularity: 'page', did: 5, pasid: 1, ...range },
-    named('iotlb', (name) => name.includes('DID 5') && pasid1(name) && name.endsWith('1000h') && usesFirst(name)),
+    [
+      ...named('iotlb', (name) => did5(name) && pasid1(name) && name.endsWith('1000h') && usesFirst(name)),
+      ...firstPaging((name) => around1000h(name) && pasid1(name)),
+    ],
+  ],
+  [
+    'PASID-based IOTLB, page-selective with IH = 1',
+    { kind: 'piotlb', granularity: 'page', did: 5, pasid: 1, ...range, hint: true },
+    named('iotlb', (name) => did5(name) && pasid1(name) && name.endsWith('1000h') && usesFirst(name)),
   ],
   [
     'PASID-based IOTLB, page-selective, four pages',
     { kind: 'piotlb', granularity: 'page', did: 5, pasid: 1, ...range, address: 0, addressMask: 2 },
-    named('iotlb', (name) => name.includes('DID 5') && pasid1(name) && usesFirst(name)),
+    [
+      ...named('iotlb', (name) => did5(name) && pasid1(name) && usesFirst(name)),
+      ...firstPaging((name) => around1000h(name) && pasid1(name)),
+    ],
   ],
 ];
 
@@ -166,8 +224,17 @@ describe('an invalidation', () => {
     ]);
     expect(records.filter(({ kind }) => kind === 'cache-dropped')).toEqual(
       rows.flatMap(([, name], sid) =>
-        name.endsWith('DID 5, PASID 2, 1000h')
-          ? [{ kind: 'cache-dropped', cache: 'iotlb', sid, pasid: 2, did: 5, evicted: false }]
+        name.endsWith('DID 5, PASID 2, 1000h') || name === 'DID 5, PASID 2, PDE of 0h'
+          ? [
+              {
+                kind: 'cache-dropped',
+                cache: name.includes('PDE') ? 'first-stage-paging' : 'iotlb',
+                sid,
+                pasid: 2,
+                did: 5,
+                evicted: false,
+              },
+            ]
           : [],
       ),
     );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Stage } from '../../../models/linux/vtd/vtd-driver.ts';
+import { EndpointBus } from '../../../models/pcie/endpoint-bus.ts';
 import { encodeFirstStagePagingEntry } from '../../../models/vtd/entries/first-stage-paging-entry.ts';
 import { TranslationUnit } from '../../../models/vtd/translation-unit.ts';
 import { type Places, pagingEntry, placesOf, setBit, setBits, setPointer } from '../../support/vtd-tables.ts';
@@ -147,7 +148,17 @@ describe('a page walk', () => {
       vtd: { mode },
       prepare: ({ system }) => {
         const { arena, kernel, memory, registry, trace } = system;
-        const ports = { arena, kernel, memory, registry, trace, queueAddress: 0, rootTable: memory.byteCount };
+        const rootTable = memory.byteCount;
+        const ports = {
+          arena,
+          kernel,
+          memory,
+          registry,
+          trace,
+          deviceTlbs: new EndpointBus(),
+          queueAddress: 0,
+          rootTable,
+        };
         const walker = new TranslationUnit(system.config.vtd, ports).addWalker('elsewhere');
         const request = { sid: 0x10, pasid: -1, iova: 0x1000, write: false };
         kernel.addProcess({ name: 'elsewhere', kind: 'task', body: () => walker.dma(request) });

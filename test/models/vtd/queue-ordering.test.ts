@@ -9,13 +9,26 @@ function completions(run: VtdRun): string {
       if (event.kind === 'invalidation-done') {
         return [`${event.invalidation}${event.did}`];
       }
-      return event.kind === 'status-written' ? [`wait${event.data}`] : [];
+      switch (event.kind) {
+        case 'interrupt-entries-invalidated':
+          return [`interrupt-entry${event.index}`];
+        // A request is on its way; its answer is what a wait waits for.
+        case 'device-tlb-request':
+          return [`${event.pasid < 0 ? '' : 'pasid-'}device-tlb${event.sid}`];
+        case 'status-written':
+          return [`wait${event.data}`];
+        default:
+          return [];
+      }
     })
     .join(' ');
 }
 
-function ordersOf(entries: (parts: WorldParts) => readonly RingEntry[]): ReadonlySet<string> {
-  return ringWorld(entries).outcomes(completions);
+function ordersOf(
+  entries: (parts: WorldParts) => readonly RingEntry[],
+  deviceTlbWaitsForPiotlb = true,
+): ReadonlySet<string> {
+  return ringWorld(entries, { vtd: { deviceTlbWaitsForPiotlb }, endpoints: { 5: 1, 6: 1 } }).outcomes(completions);
 }
 
 // VT-d 6.5.2.12: the later kind waits for all earlier ones of these kinds; every other pair is unordered.
@@ -24,9 +37,20 @@ const waitsFor = {
   pasidCache: ['context'],
   iotlb: ['context', 'pasidCache'],
   piotlb: ['context', 'pasidCache'],
+  interruptEntry: [],
+  deviceTlb: ['iotlb', 'interruptEntry'],
+  pasidDeviceTlb: ['iotlb', 'piotlb', 'interruptEntry'],
 } as const satisfies Record<keyof typeof invalidate, readonly (keyof typeof invalidate)[]>;
 const kinds = Object.keys(waitsFor) as readonly (keyof typeof invalidate)[];
-const spelled = { context: 'context', pasidCache: 'pasid-cache', iotlb: 'iotlb', piotlb: 'piotlb' } as const;
+const spelled = {
+  context: 'context',
+  pasidCache: 'pasid-cache',
+  iotlb: 'iotlb',
+  piotlb: 'piotlb',
+  interruptEntry: 'interrupt-entry',
+  deviceTlb: 'device-tlb',
+  pasidDeviceTlb: 'pasid-device-tlb',
+} as const;
 const pairs = kinds.flatMap((earlier) =>
   kinds.map((later) => ({ earlier, later, ordered: (waitsFor[later] as readonly string[]).includes(earlier) })),
 );
@@ -35,7 +59,18 @@ describe('two invalidations of one queue', () => {
   it.each(pairs)('$earlier, then $later: kept in order: $ordered', ({ earlier, later, ordered }) => {
     const [first, second] = [`${spelled[earlier]}5`, `${spelled[later]}6`];
     const expected = ordered ? [`${first} ${second}`] : [`${first} ${second}`, `${second} ${first}`];
-    expect(ordersOf(() => [invalidate[earlier](5), invalidate[later](6)])).toEqual(new Set(expected));
+    expect(ordersOf(() => [invalidate[earlier](5), invalidate[later](6)], false)).toEqual(new Set(expected));
+  });
+
+  it('a plain device-TLB one is kept behind a PASID-based IOTLB one if hardware does what the list leaves out', () => {
+    expect(ordersOf(() => [invalidate.piotlb(5), invalidate.deviceTlb(6)], true)).toEqual(
+      new Set(['piotlb5 device-tlb6']),
+    );
+  });
+
+  it('a device-TLB one waits until the IOTLB one is complete, not only begun', () => {
+    const orders = ordersOf(() => [invalidate.context(), invalidate.iotlb(), invalidate.deviceTlb(5)]);
+    expect(orders).toEqual(new Set(['context5 iotlb5 device-tlb5']));
   });
 
   it('and two more: context, PASID cache, IOTLB in a row need no wait between them', () => {
@@ -51,6 +86,17 @@ describe('two invalidations of one queue', () => {
 });
 
 describe('a wait descriptor', () => {
+  it('completes after the answer to a device-TLB invalidation, not after the request', () => {
+    const answers = (run: VtdRun): string =>
+      run.records
+        .flatMap(({ event }) =>
+          event.kind === 'device-tlb-completion' || event.kind === 'status-written' ? [event.kind] : [],
+        )
+        .join(' ');
+    const world = ringWorld((parts) => [invalidate.deviceTlb(5), waitOf(parts, 1)], { endpoints: { 5: 2 } });
+    expect(world.outcomes(answers)).toEqual(new Set(['device-tlb-completion device-tlb-completion status-written']));
+  });
+
   it('completes after everything before it, in whatever order that comes', () => {
     expect(ordersOf((parts) => [invalidate.iotlb(5), invalidate.piotlb(6), waitOf(parts, 1)])).toEqual(
       new Set(['iotlb5 piotlb6 wait1', 'piotlb6 iotlb5 wait1']),

@@ -1,0 +1,262 @@
+import type { Arena } from '../../sim/arena.ts';
+import { unmodelled } from '../../sim/assert.ts';
+import { Cell, Fifo } from '../../sim/containers.ts';
+import { Operation, type StepContext } from '../../sim/operation.ts';
+import type { Channel } from '../../sim/trace.ts';
+import type { SystemTrace, TraceEvent } from '../trace-events.ts';
+import type { DeviceTlbInvalidation } from '../vtd/device-tlb-port.ts';
+import type { DmaRequest } from '../vtd/table-reader.ts';
+import type { Window } from '../vtd/vtd-config.ts';
+import type { AtsConfig } from './ats-config.ts';
+import { AtsRequest } from './ats-request.ts';
+import { DeviceTlb, type InvalidatedRange } from './device-tlb.ts';
+
+/** Invalidation requests that a function can have at once: ITags are numbers of 0 to 31 (PCIe ATS 10.3.2). */
+const queueDepth = 32;
+/** A size in pages is a power of two, as in the request itself; this one stands for every page. */
+const everyPageBits = 52;
+const everyPageCount = 2 ** everyPageBits;
+
+const column = {
+  stage: 0,
+  waitsFor: 1,
+  itag: 2,
+  /** -1: entries without PASID. */
+  pasid: 3,
+  global: 4,
+  /** Number of the first page, in two words. */
+  page: 5,
+  sizeBits: 7,
+} as const;
+
+/** `received`: nothing is done yet. `draining`: rows are gone; waits for DMA that was translated by them. */
+const stage = { received: 0, draining: 1 } as const;
+
+export interface AtsEndpointPorts {
+  readonly arena: Arena;
+  readonly trace: SystemTrace;
+  /** From one end of the link to the other. */
+  readonly link: Window;
+  /** Sends the answer to an invalidation request to the IOMMU. */
+  readonly answer: (itag: number) => void;
+}
+
+/**
+ * The ATS side of one PCIe function: its device TLB, the requests it has under way, and the engine that serves
+ * invalidation requests (PCIe ATS 10.3; VT-d 4.3).
+ */
+export class AtsEndpoint {
+  readonly name: string;
+  readonly sid: number;
+  readonly deviceTlb: DeviceTlb;
+  readonly #config: AtsConfig;
+  readonly #ports: AtsEndpointPorts;
+  readonly #requests: AtsRequest[] = [];
+  readonly #invalidations: Fifo;
+  /** Invalidation requests taken, as long as that matters. */
+  readonly #taken: Cell;
+  /** 1 once a translation request was answered with UR (PCIe ATS 10.2.3). */
+  readonly #off: Cell;
+  readonly #received: Channel<Extract<TraceEvent, { kind: 'ats-invalidation-received' }>>;
+  readonly #done: Channel<Extract<TraceEvent, { kind: 'invalidation-done' }>>;
+  readonly #disabled: Channel<Extract<TraceEvent, { kind: 'ats-disabled' }>>;
+
+  constructor(function_: { readonly name: string; readonly sid: number }, config: AtsConfig, ports: AtsEndpointPorts) {
+    const { arena, trace } = ports;
+    this.name = function_.name;
+    this.sid = function_.sid;
+    this.#config = config;
+    this.#ports = ports;
+    this.deviceTlb = new DeviceTlb(arena, trace, config.entries);
+    this.#invalidations = new Fifo(arena, `${this.name}.ats-invalidations`, queueDepth, 8);
+    this.#taken = new Cell(arena, `${this.name}.ats-taken`);
+    this.#off = new Cell(arena, `${this.name}.ats-off`);
+    this.#received = trace.channel('ats-invalidation-received');
+    this.#done = trace.channel('invalidation-done');
+    this.#disabled = trace.channel('ats-disabled');
+  }
+
+  /** Whether an invalidation request may ever stay without an answer. */
+  get canBeSilent(): boolean {
+    return !this.#config.present || this.#config.answers !== 'always';
+  }
+
+  /** Whether the invalidation request with this ITag may stay without an answer: it was not taken. */
+  mayStaySilent(itag: number): boolean {
+    for (let row = 0; this.canBeSilent && row < this.#invalidations.length; row += 1) {
+      if (this.#invalidations.get(row, column.itag) === itag) {
+        return false;
+      }
+    }
+    return this.canBeSilent;
+  }
+
+  get isPresent(): boolean {
+    return this.#config.present;
+  }
+
+  get isEnabled(): boolean {
+    return this.#off.get() === 0;
+  }
+
+  /** A source of requests of the function. */
+  addRequest(name: string, request: DmaRequest): AtsRequest {
+    const added = new AtsRequest(this.#ports.arena, name, this.#requests.length, request);
+    this.#requests.push(added);
+    return added;
+  }
+
+  /** An invalidation request comes; a function that is gone or hangs takes no notice. */
+  receive({ pasid, global, firstPage, pageCount, itag }: DeviceTlbInvalidation): void {
+    const { present, answers } = this.#config;
+    if (!present || answers === 'never' || this.#taken.get() === answers) {
+      return;
+    }
+    if (answers !== 'always') {
+      this.#taken.set(this.#taken.get() + 1);
+    }
+    if (this.#invalidations.isFull) {
+      unmodelled(`more than ${queueDepth} ATS invalidation requests at one function`);
+    }
+    const row = this.#invalidations.push();
+    const sizeBits = pageCount < everyPageCount ? Math.log2(pageCount) : everyPageBits;
+    const values = { itag, pasid, global: Number(global), page: firstPage | 0, sizeBits };
+    for (const [key, value] of Object.entries(values)) {
+      this.#invalidations.set(row, column[key as keyof typeof values], value);
+    }
+    this.#invalidations.set(row, column.page + 1, Math.floor(firstPage / 0x1_0000_0000));
+  }
+
+  /** The step of the engine that serves invalidation requests, in any order: nothing orders their answers. */
+  invalidationStep(): Operation<void> {
+    return new ServeStep(this.#ports.link, {
+      ready: () => this.#movableCount() > 0,
+      work: (context) => this.#serveOne(context),
+    });
+  }
+
+  /** DMA by a translation has reached memory, or a fault. */
+  dmaDone(request: AtsRequest): void {
+    request.clear();
+    for (let row = 0; row < this.#invalidations.length; row += 1) {
+      const waitsFor = this.#invalidations.get(row, column.waitsFor);
+      if (waitsFor !== 0) {
+        this.#invalidations.set(row, column.waitsFor, waitsFor & ~(1 << request.source));
+      }
+    }
+  }
+
+  /** A translation request was unsupported: no more of them until software enables ATS again (PCIe ATS 10.2.3). */
+  disable(): void {
+    this.#off.set(1);
+    this.deviceTlb.clear();
+    for (const request of this.#requests) {
+      request.makeStale();
+    }
+    if (this.#disabled.active) {
+      this.#disabled.emit({ kind: 'ats-disabled', sid: this.sid });
+    }
+  }
+
+  #movableCount(): number {
+    let count = 0;
+    for (let row = 0; row < this.#invalidations.length; row += 1) {
+      count += this.#isMovable(row) ? 1 : 0;
+    }
+    return count;
+  }
+
+  #isMovable(row: number): boolean {
+    return this.#invalidations.get(row, column.waitsFor) === 0;
+  }
+
+  #serveOne(context: StepContext): void {
+    let rank = context.choose(`${this.name} invalidation order`, this.#movableCount());
+    for (let row = 0; row < this.#invalidations.length; row += 1) {
+      if (this.#isMovable(row)) {
+        if (rank === 0) {
+          this.#serve(row);
+          return;
+        }
+        rank -= 1;
+      }
+    }
+  }
+
+  #serve(row: number): void {
+    if (this.#invalidations.get(row, column.stage) === stage.received) {
+      this.#begin(row);
+    }
+    if (this.#isMovable(row)) {
+      this.#answer(row);
+    }
+  }
+
+  #begin(row: number): void {
+    const range = this.#rangeOf(row);
+    if (this.#received.active) {
+      const itag = this.#invalidations.get(row, column.itag);
+      this.#received.emit({ kind: 'ats-invalidation-received', sid: this.sid, itag });
+    }
+    let waitsFor = 0;
+    for (const request of this.#requests) {
+      if (this.#config.marksInFlight) {
+        request.overtakeBy(range);
+      }
+      waitsFor |= this.#config.waitsForDma && request.usesAnyOf(range) ? 1 << request.source : 0;
+    }
+    this.deviceTlb.invalidate(range);
+    this.#invalidations.set(row, column.stage, stage.draining);
+    this.#invalidations.set(row, column.waitsFor, waitsFor);
+  }
+
+  #answer(row: number): void {
+    const itag = this.#invalidations.get(row, column.itag);
+    if (this.#done.active) {
+      this.#noteDone(this.#rangeOf(row));
+    }
+    this.#invalidations.remove(row);
+    this.#ports.answer(itag);
+  }
+
+  #noteDone({ pasid, global, firstPage, pageCount }: InvalidatedRange): void {
+    const invalidation = pasid < 0 ? 'device-tlb' : 'pasid-device-tlb';
+    const granularity = pageCount < everyPageCount ? 'page' : global ? 'global' : 'pasid';
+    const tags = { sid: this.sid, sidMask: 0xffff, did: -1, pasid, iova: firstPage * 4096 };
+    this.#done.emit({ kind: 'invalidation-done', invalidation, granularity, ...tags });
+  }
+
+  #rangeOf(row: number): InvalidatedRange {
+    const at = (which: number): number => this.#invalidations.get(row, which);
+    return {
+      pasid: at(column.pasid),
+      global: at(column.global) === 1,
+      firstPage: (at(column.page) >>> 0) + at(column.page + 1) * 0x1_0000_0000,
+      pageCount: 2 ** at(column.sizeBits),
+    };
+  }
+}
+
+class ServeStep extends Operation<void> {
+  override get guarded(): boolean {
+    return true;
+  }
+
+  readonly label = 'an ATS invalidation request';
+  readonly #ready: () => boolean;
+  readonly #work: (context: StepContext) => void;
+
+  constructor(window: Window, step: { ready: () => boolean; work: (context: StepContext) => void }) {
+    super(window.minNs, window.maxNs);
+    this.#ready = step.ready;
+    this.#work = step.work;
+  }
+
+  override ready(): boolean {
+    return this.#ready();
+  }
+
+  execute(context: StepContext): void {
+    this.#work(context);
+  }
+}

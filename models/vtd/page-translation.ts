@@ -1,0 +1,69 @@
+import { type Flow, Note } from '../../sim/operation.ts';
+import { pasidTableType } from './entries/pasid-entry.ts';
+import { latchedShape, type WalkShape } from './latched-translation.ts';
+import { PageWalk } from './page-walk.ts';
+import { PagingStructures } from './paging-structures.ts';
+import type { DmaRequest, TableReader } from './table-reader.ts';
+
+/** The page walks that the entry in the latch asks for: first stage, second stage, both or none (VT-d 3.5 to 3.8). */
+export class PageTranslation {
+  readonly #reader: TableReader;
+  readonly #pageWalk: PageWalk;
+  readonly #shape: Note<WalkShape>;
+
+  constructor(reader: TableReader) {
+    this.#reader = reader;
+    this.#pageWalk = new PageWalk(reader.ports, new PagingStructures(reader), reader);
+    this.#shape = new Note('walk shape', () => latchedShape(reader));
+  }
+
+  /** Output address, or a negative fault reason. */
+  *translate(request: Pick<DmaRequest, 'iova' | 'write'>): Flow<number> {
+    const output = (yield this.#walk(request)) as number;
+    return isInterruptRange(output) ? -this.#byMode(0x87, 0xe) : output;
+  }
+
+  *#walk({ iova: address, write }: Pick<DmaRequest, 'iova' | 'write'>): Flow<number> {
+    const shape = (yield this.#shape) as WalkShape;
+    const first = { address, write, table: shape.firstTable, levels: shape.firstLevels };
+    const second = { table: shape.secondTable, levels: shape.secondLevels };
+    const refused = this.#addressFault(address, shape);
+    if (refused !== 0) {
+      return -refused;
+    }
+    switch (shape.pgtt) {
+      case pasidTableType.first:
+        return (yield this.#pageWalk.firstStage(first)) as number;
+      case pasidTableType.second:
+        return (yield this.#pageWalk.secondStage({ address, write, ...second })) as number;
+      case pasidTableType.nested:
+        return (yield this.#pageWalk.nested(first, second)) as number;
+      default:
+        return address;
+    }
+  }
+
+  /** What is wrong with the input address itself (VT-d 7.1.3 Table 30: 80h, 83h, 84h; 4h in legacy mode), or 0. */
+  #addressFault(address: number, { pgtt, firstLevels, secondLevels }: WalkShape): number {
+    const { HAW, MGAW } = this.#reader.ports.config.capabilities;
+    switch (pgtt) {
+      case pasidTableType.first:
+      case pasidTableType.nested:
+        // IOVAs here are below 2^53, so only the lower half of the canonical range can be meant.
+        return address >= 2 ** (12 + 9 * firstLevels - 1) ? 0x80 : 0;
+      case pasidTableType.second:
+        return address >= 2 ** Math.min(MGAW, 12 + 9 * secondLevels) ? this.#byMode(0x84, 0x4) : 0;
+      default:
+        return address >= 2 ** HAW ? this.#byMode(0x83, 0x4) : 0;
+    }
+  }
+
+  #byMode(scalableReason: number, legacyReason: number): number {
+    return this.#reader.isScalable ? scalableReason : legacyReason;
+  }
+}
+
+/** FEEx_xxxxh: interrupts, not memory. */
+export function isInterruptRange(address: number): boolean {
+  return address >= 0xfee0_0000 && address <= 0xfeef_ffff;
+}
