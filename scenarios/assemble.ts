@@ -1,11 +1,12 @@
-import type { CheckerFacts } from '../models/checkers/checker.ts';
+import type { CheckerFacts, DomainFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
 import { notPresent } from '../models/linux/flow-definition.ts';
-import { buildDomain } from '../models/linux/page-table-builder.ts';
-import { cacheTagsOf } from '../models/linux/vtd/cache-tags.ts';
+import { buildDomain, pageOfLeaf } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
+import type { Stage } from '../models/linux/vtd/vtd-driver.ts';
+import { valueOfWords } from '../models/qword.ts';
 import { System } from '../models/system.ts';
 import type { SystemConfig } from '../models/system-config.ts';
 import { defaultCapabilities } from '../models/vtd/capabilities.ts';
@@ -44,6 +45,8 @@ interface EntryOwner {
   readonly pasid: number;
   /** The bits in memory are nobody's: the table has not been zeroed yet. */
   readonly isLeftover?: boolean;
+  /** Of a leaf paging entry: that of its domain. */
+  readonly stage?: Stage;
 }
 
 interface DeviceTables {
@@ -91,7 +94,8 @@ class Assembly {
       const mappedLater = changed.flatMap(({ iova, page }) =>
         page === undefined ? [] : [{ iova, address: this.page(page) }],
       );
-      this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map: mappings, mappedLater }));
+      const plan = { name, stage, did: did === 'auto' ? undefined : did, map: mappings, mappedLater };
+      this.#system.driver.addDomain(buildDomain(ram, plan));
     }
     // A page made in the middle of a run would have its address from the runs before.
     for (const name of pagesOfSteps(this.#world)) {
@@ -198,10 +202,7 @@ class Assembly {
     }
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
       if (of === name && domain !== notPresent) {
-        const attached = driver.domain(domain);
-        for (const tag of cacheTagsOf(device, { did: attached.did, pasid })) {
-          driver.cacheTags(attached).assign(tag);
-        }
+        const attached = driver.addAttachment(name, pasid, domain);
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
@@ -246,6 +247,7 @@ class Assembly {
       this.#trackOne(driver.leafAddress(domain, iova), `${name}.map[0x${iova.toString(16)}]`, structure, {
         sid: -1,
         pasid: -1,
+        stage: domain.stage,
       });
     }
   }
@@ -272,6 +274,18 @@ class Assembly {
     }
   }
 
+  #domainFacts(name: string): DomainFacts {
+    const { registry, driver } = this.#system;
+    const { stage, firstStageTable, secondStageTable, leaves } = driver.domain(name);
+    const map = Object.entries(this.#world.domains[name]?.map ?? {});
+    const entryOf = (iova: number): number => registry.entryAt(leaves.get(iova) ?? -1);
+    const pages = map.flatMap(([iova, target]) =>
+      entryOf(Number(iova)) === -1 ? [this.page(typeof target === 'string' ? target : target.page)] : [],
+    );
+    const changed = [...leaves.keys()].map(entryOf).filter((entry) => entry !== -1);
+    return { name, stage, firstStageTable, secondStageTable, pages, leaves: changed };
+  }
+
   #facts(): CheckerFacts {
     const { registry, driver } = this.#system;
     const { iommu, devices } = this.#world.platform;
@@ -279,6 +293,8 @@ class Assembly {
     return {
       entryCount: registry.list().length,
       pageCount: this.#world.platform.memoryPages,
+      domains: Object.keys(this.#world.domains).map((name) => this.#domainFacts(name)),
+      pageOfLeaf: (entry, words) => pageOfLeaf(this.#owners[entry]?.stage ?? 'first', valueOfWords(words)),
       mode: iommu.mode,
       hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
       cachingMode: iommu.capabilities.CM === 1,

@@ -3,8 +3,10 @@ import { corruptedEntry } from './corrupted-entry.ts';
 import { invalidationOrder } from './invalidation-order.ts';
 import { specViolation } from './spec-violation.ts';
 import { staleTranslation } from './stale-translation.ts';
+import { tagReuse } from './tag-reuse.ts';
 import { unexpectedFault } from './unexpected-fault.ts';
 import { useAfterFree } from './use-after-free.ts';
+import { wrongDomain } from './wrong-domain.ts';
 import { wrongTag } from './wrong-tag.ts';
 
 /** Every checker, in the order in which rules broken by one event are reported; adding one is a file and a line. */
@@ -12,8 +14,10 @@ export const checkers: readonly Checker[] = [
   corruptedEntry,
   staleTranslation,
   useAfterFree,
+  wrongDomain,
   wrongTag,
   unexpectedFault,
+  tagReuse,
   invalidationOrder,
   specViolation,
 ];

@@ -13,6 +13,8 @@ export type ParameterSpec =
       readonly summary: string;
       /** {@link notPresent} is a value too. */
       readonly orNotPresent?: true;
+      /** The flow finds the domain ID out itself: the domain may have `did: auto`. */
+      readonly anyDid?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
   /** A 4 KB page of the domain that the flow's `domain` names. */

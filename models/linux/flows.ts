@@ -1,5 +1,6 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { attach, detach } from './vtd/domain-attach.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
 import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
@@ -19,6 +20,8 @@ export const flows: readonly FlowDefinition[] = [
   contextClear,
   rootSetup,
   rootClear,
+  attach,
+  detach,
   unmap,
   map,
 ];

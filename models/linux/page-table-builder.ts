@@ -17,7 +17,8 @@ interface Mapping {
 export interface DomainPlan {
   readonly name: string;
   readonly stage: Stage;
-  readonly did: number;
+  /** Undefined: it is given one with its first attachment. */
+  readonly did: number | undefined;
   readonly map: readonly Mapping[];
   /** What flows will map: the tables are there, with a leaf entry that is not present. */
   readonly mappedLater: readonly { readonly iova: number; readonly address: number }[];
@@ -30,11 +31,12 @@ export interface PageTableMemory {
 
 /** Writes the tables of a domain into memory before a run: four levels, accessed and dirty flags set. */
 export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
-  const { name, stage, did, map, mappedLater } = plan;
+  const { name, stage, map, mappedLater } = plan;
+  const id = { did: plan.did ?? -1, allocatesId: plan.did === undefined };
   const noTables = { firstStageTable: 0, secondStageTable: 0, tablePages: [], leaves: new Map<number, number>() };
   switch (stage) {
     case 'pass-through':
-      return { ...noTables, name, stage, did };
+      return { ...noTables, name, stage, ...id };
     case 'first':
     case 'second': {
       const tables = new Tables(
@@ -44,7 +46,7 @@ export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
       );
       const leaves = mapAll(tables, plan);
       const root = stage === 'first' ? { firstStageTable: tables.root } : { secondStageTable: tables.root };
-      return { ...noTables, name, stage, did, ...root, tablePages: tables.pages, leaves };
+      return { ...noTables, name, stage, ...id, ...root, tablePages: tables.pages, leaves };
     }
     case 'nested': {
       const guest = new Tables(ram, `${name} first-stage table`, firstStageWords, guestBase);
@@ -57,7 +59,7 @@ export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
       return {
         name,
         stage,
-        did,
+        ...id,
         firstStageTable,
         secondStageTable,
         tablePages: [...guest.pages, ...host.pages],

@@ -175,6 +175,7 @@ export class TranslationCache {
   #rowToFill(context: StepContext, tags: CacheTags): number {
     const same = this.find((row) => this.#lookupTags.every((tag) => this.#hasTag(row, tag, tags)));
     if (same !== -1) {
+      this.#noteDrop(same, false);
       return same;
     }
     for (let row = 0; row < this.#table.rows; row += 1) {
@@ -200,11 +201,15 @@ export class TranslationCache {
     }
   }
 
-  #drop(row: number, evicted: boolean): void {
+  #noteDrop(row: number, evicted: boolean): void {
     if (this.#dropped.active) {
       const [sid, pasid, did] = [this.sid(row), this.pasid(row), this.did(row)];
       this.#dropped.emit({ kind: 'cache-dropped', cache: this.name, sid, pasid, did, evicted });
     }
+  }
+
+  #drop(row: number, evicted: boolean): void {
+    this.#noteDrop(row, evicted);
     this.#table.clearRow(row);
     this.#used.set(this.#used.get() - 1);
   }

@@ -1,7 +1,7 @@
 import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
-import { checkLegacyStage, checkPasid, mappedBits } from './check-machine.ts';
+import { checkDid, checkLegacyStage, checkPasid, mappedBits } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { parsePlace } from './place.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';
@@ -76,6 +76,7 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
       return [
         ...reference('domain', String(value), Object.keys(world.domains), path),
         ...checkLegacyStage(world, String(value), path),
+        ...(spec.anyDid ? [] : checkDid(world, String(value), path)),
       ];
     case 'iova':
       return checkIova(world, { value, path, use });

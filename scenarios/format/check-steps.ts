@@ -1,6 +1,6 @@
 import { checkFlow } from './check-flow.ts';
 import { checkInvalidation } from './check-invalidations.ts';
-import { checkLegacyStage, checkPasid } from './check-machine.ts';
+import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Problem, reference, wrong } from './problem.ts';
@@ -146,7 +146,7 @@ function checkTarget(
   }
   const leadsToDomain = world.platform.iommu.mode === 'scalable' ? structure === 'pasid' : structure === 'context';
   return leadsToDomain
-    ? checkLegacyStage(world, target.domain, at)
+    ? [...checkLegacyStage(world, target.domain, at), ...checkDid(world, target.domain, at)]
     : [wrong(path, `a ${structure} entry leads to no domain`, 'the target of such an entry is not-present')];
 }
 

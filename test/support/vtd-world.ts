@@ -1,11 +1,11 @@
-import type { Checker, CheckerFacts } from '../../models/checkers/checker.ts';
+import type { Checker, CheckerFacts, DomainFacts } from '../../models/checkers/checker.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
-import { buildDomain } from '../../models/linux/page-table-builder.ts';
-import { cacheTagsOf } from '../../models/linux/vtd/cache-tags.ts';
+import { buildDomain, pageOfLeaf } from '../../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../../models/linux/vtd/pasid-encoding.ts';
 import type { Domain, Stage, VtdDriver } from '../../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../../models/memory/cpu.ts';
+import { valueOfWords } from '../../models/qword.ts';
 import { System } from '../../models/system.ts';
 import type { SystemConfig } from '../../models/system-config.ts';
 import type { TraceEvent } from '../../models/trace-events.ts';
@@ -45,7 +45,8 @@ export type TaskBody = (parts: TaskParts) => Flow;
 
 interface DomainSketch {
   readonly stage: Stage;
-  readonly did: number;
+  /** Left out: given with the first attachment. */
+  readonly did?: number;
   /** Page of memory behind each IOVA; `page1` behind 0x1000 if left out. */
   readonly map?: Readonly<Record<number, string>>;
 }
@@ -176,7 +177,7 @@ export class VtdWorld {
     for (const [name, dma] of Object.entries(sketch.dma ?? {})) {
       this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma });
     }
-    const facts = { ...factsOf(this.system, owners), ...sketch.facts };
+    const facts = { ...factsOf(this.system, owners, domainFactsOf(this.parts, sketch)), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
       this.system.attachChecker(checker, facts);
     }
@@ -264,6 +265,8 @@ function partsOf(system: System): WorldParts {
 interface Owner {
   readonly sid: number;
   readonly pasid: number;
+  /** Of a leaf paging entry: that of its domain. */
+  readonly stage?: Stage;
 }
 
 /** Tables as a driver has left them when the run begins; the owners of the tracked entries, by id. */
@@ -289,25 +292,21 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     addDevice(parts, name, sid, isScalable ? pasids : []);
   }
   for (const { device, pasid, domain } of attached) {
-    for (const tag of cacheTagsOf(vtd.device(device), { did: vtd.domain(domain).did, pasid })) {
-      vtd.cacheTags(vtd.domain(domain)).assign(tag);
-    }
+    const target = vtd.addAttachment(device, pasid, domain);
     if (isScalable) {
-      parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
+      parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(target));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(target, vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
   const owners = devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
-  for (const { domain: name, iova = 4096 } of sketch.changes ?? []) {
-    const domain = vtd.domain(name);
+  for (const { domain: changed, iova = 4096 } of sketch.changes ?? []) {
+    const domain = vtd.domain(changed);
     const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
-    system.registry.track(
-      vtd.leafAddress(domain, iova),
-      `${name}.map[0x${iova.toString(16)}]`,
-      vtdEntryModels[structure],
-    );
+    const name = `${domain.name}.map[0x${iova.toString(16)}]`;
+    const id = system.registry.track(vtd.leafAddress(domain, iova), name, vtdEntryModels[structure]);
+    owners[id] = { sid: -1, pasid: -1, stage: domain.stage };
   }
   return owners;
 }
@@ -358,10 +357,26 @@ function track(
   return owners;
 }
 
-function factsOf({ registry, driver, config }: System, owners: readonly Owner[]): CheckerFacts {
+function domainFactsOf({ system, vtd, page }: WorldParts, sketch: WorldSketch): readonly DomainFacts[] {
+  return Object.entries(sketch.domains ?? {}).map(([name, { map = { 4096: 'page1' } }]) => {
+    const { stage, firstStageTable, secondStageTable, leaves } = vtd.domain(name);
+    const entryOf = (iova: number): number => system.registry.entryAt(leaves.get(iova) ?? -1);
+    const pages = Object.entries(map).flatMap(([iova, text]) => (entryOf(Number(iova)) === -1 ? [page(text)] : []));
+    const changed = [...leaves.keys()].map(entryOf).filter((entry) => entry !== -1);
+    return { name, stage, firstStageTable, secondStageTable, pages, leaves: changed };
+  });
+}
+
+function factsOf(
+  { registry, driver, config }: System,
+  owners: readonly Owner[],
+  domainFacts: readonly DomainFacts[],
+): CheckerFacts {
   return {
     entryCount: registry.list().length,
     pageCount: config.memoryPages,
+    domains: domainFacts,
+    pageOfLeaf: (entry, words) => pageOfLeaf(owners[entry]?.stage ?? 'first', valueOfWords(words)),
     mode: config.vtd.mode,
     hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     cachingMode: config.vtd.capabilities.CM === 1,

@@ -1,4 +1,5 @@
 import type { Arena } from '../../../sim/arena.ts';
+import { unmodelled } from '../../../sim/assert.ts';
 import { Fifo } from '../../../sim/containers.ts';
 
 const tagTypes = ['iotlb', 'device-tlb'] as const;
@@ -22,7 +23,7 @@ export function cacheTagsOf(
 }
 
 /** Tags that one domain can have at once. */
-export const maxCacheTags = 16;
+const maxCacheTags = 16;
 const column = { type: 0, sid: 1, did: 2, pasid: 3, users: 4 } as const;
 
 /**
@@ -42,6 +43,9 @@ export class CacheTags {
     if (known !== -1) {
       this.#list.set(known, column.users, this.#list.get(known, column.users) + 1);
       return;
+    }
+    if (this.#list.isFull) {
+      unmodelled(`more than ${maxCacheTags} cache tags of one domain`);
     }
     const row = this.#list.push();
     this.#list.set(row, column.type, tagTypes.indexOf(tag.type));

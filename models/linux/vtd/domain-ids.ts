@@ -57,18 +57,16 @@ export class DomainIds {
     return { did, isNew: true };
   }
 
-  /** The ID a domain has, which it was given with its first attachment. */
-  idOf(domain: number): number {
-    assert(this.#usersOf.get(domain) > 0, 'the domain is attached');
-    return this.#idOf.get(domain);
+  /** The ID a domain has, which it was given with its first attachment; undefined if nothing is attached. */
+  idOf(domain: number): number | undefined {
+    return this.#usersOf.get(domain) === 0 ? undefined : this.#idOf.get(domain);
   }
 
-  /** One user less; whether it was the last, so that the ID has to go back. */
+  /** One user less, if there is one; whether it was the last, so that the ID has to go back. */
   release(domain: number): boolean {
-    const users = this.#usersOf.get(domain) - 1;
-    assert(users >= 0, 'the domain is attached');
-    this.#usersOf.set(domain, users);
-    return users === 0;
+    const users = this.#usersOf.get(domain);
+    this.#usersOf.set(domain, Math.max(0, users - 1));
+    return users === 1;
   }
 
   /** Software begins to use an ID: caches are taken to hold nothing of it. */

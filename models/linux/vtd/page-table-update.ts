@@ -28,7 +28,7 @@ export const unmap = defineFlow({
   summary: 'Unmap a page of a domain, flush it by the cache tags, and free it (intel_iommu_unmap, tlb_sync).',
   source: 'drivers/iommu/intel/iommu.c, cache.c (cache_tag_flush_range); VT-d 6.5.3.3',
   parameters: {
-    domain: { type: 'domain', summary: 'Whose tables.' },
+    domain: { type: 'domain', summary: 'Whose tables.', anyDid: true },
     iova: { type: 'iova', summary: 'Which page.' },
     flush: {
       type: 'choice',
@@ -73,7 +73,7 @@ export const map = defineFlow({
   summary: 'Map a page of memory where nothing is mapped (intel_iommu_map).',
   source: 'drivers/iommu/intel/iommu.c, cache.c (cache_tag_flush_range_np); VT-d 6.5.3.3',
   parameters: {
-    domain: { type: 'domain', summary: 'Whose tables.' },
+    domain: { type: 'domain', summary: 'Whose tables.', anyDid: true },
     iova: { type: 'iova', summary: 'Where.' },
     page: { type: 'page', summary: 'Which page of memory.' },
     allocate: {

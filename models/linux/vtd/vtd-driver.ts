@@ -6,7 +6,7 @@ import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
 import type { PageAllocator } from '../page-allocator.ts';
-import { CacheTags } from './cache-tags.ts';
+import { CacheTags, cacheTagsOf } from './cache-tags.ts';
 import type { DomainIds } from './domain-ids.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
@@ -16,7 +16,9 @@ export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
 export interface Domain {
   readonly name: string;
   readonly stage: Stage;
+  /** -1 for a domain that is given its ID with its first attachment. */
   readonly did: number;
+  readonly allocatesId: boolean;
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
@@ -103,8 +105,22 @@ export class VtdDriver {
     const { arena, placeLock } = this.#ports;
     const cacheTags = new CacheTags(arena, domain.name);
     const cacheLock = placeLock(`${domain.name}->cache_lock`);
+    if (!domain.allocatesId) {
+      this.domainIds.reserve(domain.did);
+    }
     this.#domains.set(domain.name, domain);
     this.#domainStates.set(domain.name, { index: this.#domainStates.size, cacheTags, cacheLock });
+  }
+
+  /** Before the run: a device, or a PASID of it, is attached, with domain ID and cache tags; the entry is not written. */
+  addAttachment(device: string, pasid: number, domainName: string): Domain {
+    const domain = this.domain(domainName);
+    const index = this.domainIndex(domain);
+    const attached = domain.allocatesId ? { ...domain, did: this.domainIds.acquire(index).did } : domain;
+    for (const tag of cacheTagsOf(this.device(device), { did: attached.did, pasid })) {
+      this.cacheTags(domain).assign(tag);
+    }
+    return attached;
   }
 
   /** A page that flows can name. */
@@ -148,6 +164,16 @@ export class VtdDriver {
 
   cacheTags({ name }: Domain): CacheTags {
     return this.#stateOf(name).cacheTags;
+  }
+
+  /** The domain with the ID it has now; undefined if it has none, as nothing is attached to it. */
+  domainWithId(name: string): Domain | undefined {
+    const domain = this.domain(name);
+    if (!domain.allocatesId) {
+      return domain;
+    }
+    const did = this.domainIds.idOf(this.domainIndex(domain));
+    return did === undefined ? undefined : { ...domain, did };
   }
 
   /** Number of a domain among all, for the allocator of domain IDs. */
