@@ -23,6 +23,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `clflush ${memoryText(book, event.address, 0)}`;
     case 'line-evicted':
       return `write back ${memoryText(book, event.address, 0)} (eviction)`;
+    case 'write-buffer-flushed':
+      return `flush the write buffer: ${event.lines} ${event.lines === 1 ? 'line' : 'lines'}`;
     case 'register-written':
       return `write ${event.register} = ${wordsText(event.words)}`;
     case 'register-read':
@@ -41,6 +43,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return entryUsedText(event, book);
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'cached-fault':
+      return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':
       return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'cache-dropped':
@@ -54,7 +58,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'translation-request':
-      return `ask for a translation${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
@@ -93,6 +97,10 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
       return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
+    case 'batch-submitted':
+      return `submit ${slotsText(event.slots)}`;
+    case 'error-ignored':
+      return `ignore ${errorNames.get(event.error) ?? event.error} of ${slotsText(event.slots)} and go on`;
     case 'flow-note':
       return event.text;
     case 'violation':
@@ -227,6 +235,16 @@ const completionNotes: Readonly<Record<Of<'device-tlb-completion'>['result'], st
   unknown: ', which is not its: ICE',
 };
 
+/** Values of errno that qi_submit_sync returns. */
+const errorNames: ReadonlyMap<number, string> = new Map([
+  [-22, '-EINVAL'],
+  [-110, '-ETIMEDOUT'],
+]);
+
+function slotsText(slots: readonly number[]): string {
+  return slots.length === 1 ? `descriptor ${slots[0]}` : `descriptors ${slots.join(', ')}`;
+}
+
 function interruptEntriesText({ index, indexMask }: Of<'interrupt-entries-invalidated'>): string {
   if (index < 0) {
     return 'all';
@@ -244,10 +262,11 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
   if (event.cache === 'device-tlb') {
-    return `${deviceText(event.sid)}${'iova' in event ? `, page ${hex(event.iova - (event.iova % 4096))}` : ''}`;
+    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${deviceText(event.sid)}`;
   }
-  const device = event.cache === 'iotlb' ? '' : `${deviceText(event.sid)}, `;
-  const pasid = event.cache === 'context-cache' || event.pasid < 0 ? '' : `, PASID ${event.pasid}`;
+  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${deviceText(event.sid)}, ` : '';
+  const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
+  const pasid = hasPasid && event.pasid >= 0 ? `, PASID ${event.pasid}` : '';
   return `${device}DID ${event.did}${pasid}`;
 }
 

@@ -104,6 +104,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'entry-used':
       return event.entry >= 0 ? [event.entry] : [];
     case 'cache-filled':
+    case 'cached-fault':
     case 'fault':
     case 'dma':
       // 0 stands for a table the translation did not go through.
@@ -114,6 +115,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':
+    case 'write-buffer-flushed':
     case 'register-written':
     case 'register-read':
     case 'cache-hit':
@@ -140,6 +142,8 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'descriptor-lost':
     case 'interrupt-entries-invalidated':
     case 'page-group-response':
+    case 'batch-submitted':
+    case 'error-ignored':
     case 'flow-note':
     case 'violation':
       return [];

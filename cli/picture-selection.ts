@@ -64,6 +64,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'queue-error':
     case 'device-tlb-timeout':
     case 'descriptor-lost':
+    case 'error-ignored':
       return true;
     case 'store':
     case 'store-buffered':
@@ -86,7 +87,6 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
-    case 'translated-request':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
       const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);

@@ -1,8 +1,14 @@
 import type { RunLimits } from '../sim/violation.ts';
+import type { QueueGeneration } from './linux/vtd/queue-fault-check.ts';
 import type { CpuTiming } from './memory/cpu-operations.ts';
 import type { MemoryModelName } from './memory/memory-model.ts';
 import type { StoreBufferConfig } from './memory/tso-core.ts';
 import type { VtdConfig } from './vtd/vtd-config.ts';
+
+/** Which kernel the driver flows are of, where that is one choice for them all. */
+interface LinuxConfig {
+  readonly queuedInvalidation: QueueGeneration;
+}
 
 /** Every choice about a simulated machine, filled: nothing inside models/ has a default of its own. */
 export interface SystemConfig {
@@ -16,6 +22,7 @@ export interface SystemConfig {
   readonly storeBuffer: StoreBufferConfig;
   readonly cpu: CpuTiming;
   readonly vtd: VtdConfig;
+  readonly linux: LinuxConfig;
   /** Table entries that software may own at once. */
   readonly trackedEntries: number;
 }

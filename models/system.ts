@@ -17,6 +17,7 @@ import type { Access, AccessSink, Core } from './memory/memory-model.ts';
 import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
 import { SequentialCore } from './memory/sequential-core.ts';
 import { TsoCore } from './memory/tso-core.ts';
+import { WriteBuffer } from './memory/write-buffer.ts';
 import type { AtsConfig } from './pcie/ats-config.ts';
 import { AtsEndpoint } from './pcie/ats-endpoint.ts';
 import { AtsSource } from './pcie/ats-source.ts';
@@ -32,6 +33,13 @@ const vtdRegisters = 0xfed9_0000;
 
 /** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */
 const lockArea = 2048;
+
+function registerOffsetOf(address: number): number {
+  if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
+    unmodelled(`a device register at 0x${address.toString(16)}`);
+  }
+  return address - vtdRegisters;
+}
 
 /** A named range of memory, for pictures and messages. */
 export interface Place {
@@ -77,6 +85,7 @@ export class System {
     this.memory = new PhysicalMemory(this.arena, {
       pageCount: config.memoryPages,
       coherentWalks: config.coherentWalks,
+      hasWriteBuffer: config.vtd.capabilities.RWBF === 1,
     });
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, config.trackedEntries);
     this.rootTable = this.allocatePage('root table');
@@ -91,6 +100,7 @@ export class System {
       rootTable: this.rootTable,
       queueAddress,
       deviceTlbs: deviceTlbs ?? this.#endpoints,
+      writeBuffer: config.vtd.capabilities.RWBF === 1 ? new WriteBuffer(this.memory, this.trace) : undefined,
     });
     const { memoryPages: pageCount, cpu: timing } = config;
     let nextLock = driverPage + lockArea;
@@ -100,6 +110,9 @@ export class System {
       pages: new PageAllocator({ arena: this.arena, trace: this.trace, pageCount, timing }),
       domainIds: new DomainIds(this.arena, this.trace),
       coherentWalks: config.coherentWalks,
+      capabilities: config.vtd.capabilities,
+      commandRegister: vtdRegisters + registerOffset.globalCommand,
+      statusRegister: vtdRegisters + registerOffset.globalStatus,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
       placeLock: (name) => {
@@ -108,11 +121,21 @@ export class System {
       },
       trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
-        ringAddress: queueAddress,
-        slotCount: config.vtd.queueSlots,
-        statusAddress: this.#place('desc_status', driverPage + 1024, 512),
-        lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
-        tailRegister: vtdRegisters + registerOffset.invalidationQueueTail,
+        places: {
+          ringAddress: queueAddress,
+          slotCount: config.vtd.queueSlots,
+          statusAddress: this.#place('desc_status', driverPage + 1024, 512),
+          lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
+          registers: {
+            status: vtdRegisters + registerOffset.faultStatus,
+            head: vtdRegisters + registerOffset.invalidationQueueHead,
+            tail: vtdRegisters + registerOffset.invalidationQueueTail,
+            error: vtdRegisters + registerOffset.invalidationQueueError,
+          },
+        },
+        generation: config.linux.queuedInvalidation,
+        trace: this.trace,
+        isPresent: (sid) => this.driver.isPresent(sid),
       }),
     });
   }
@@ -137,7 +160,8 @@ export class System {
       timing: this.config.cpu,
       trace: this.trace,
       writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
-      readRegister: (address, wordCount) => this.#readRegister(address, wordCount),
+      readRegister: (address, wordCount) => this.unit.readRegister(registerOffsetOf(address), wordCount),
+      peekRegister: (address, wordCount) => this.unit.peekRegister(registerOffsetOf(address), wordCount),
     });
     this.#cpus.set(number, cpu);
     return cpu;
@@ -227,8 +251,10 @@ export class System {
     }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
-      this.kernel.addProcess({ name: 'cache eviction', kind: 'optional', body: eviction.evictStep() });
-      this.agents.push({ process: 'cache eviction', column: 'CPU caches' });
+      const isBuffered = this.config.vtd.capabilities.RWBF === 1;
+      const process = isBuffered ? 'write buffer' : 'cache eviction';
+      this.kernel.addProcess({ name: process, kind: 'optional', body: eviction.evictStep() });
+      this.agents.push({ process, column: isBuffered ? 'write buffer' : 'CPU caches' });
     }
     const violations = this.trace.channel('violation');
     this.kernel.onViolation = (violation) => {
@@ -285,17 +311,7 @@ export class System {
   }
 
   #writeRegister(address: number, words: readonly number[]): void {
-    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
-      unmodelled(`a register write to 0x${address.toString(16)}`);
-    }
-    this.unit.writeRegister(address - vtdRegisters, words);
-  }
-
-  #readRegister(address: number, wordCount: number): readonly number[] {
-    if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
-      unmodelled(`a register read of 0x${address.toString(16)}`);
-    }
-    return this.unit.readRegister(address - vtdRegisters, wordCount);
+    this.unit.writeRegister(registerOffsetOf(address), words);
   }
 
   #place(name: string, address: number, byteCount: number): number {

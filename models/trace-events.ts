@@ -35,6 +35,7 @@ export type TraceEvent =
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
+  | { readonly kind: 'write-buffer-flushed'; readonly lines: number }
   | { readonly kind: 'register-written'; readonly register: string; readonly words: readonly number[] }
   | { readonly kind: 'register-read'; readonly register: string; readonly words: readonly number[] }
   | {
@@ -80,6 +81,15 @@ export type TraceEvent =
       readonly pasid: number;
       readonly did: number;
       readonly iova: number;
+    }
+  | {
+      readonly kind: 'cached-fault';
+      readonly cache: CacheName;
+      readonly sid: number;
+      readonly pasid: number;
+      readonly iova: number;
+      readonly reason: number;
+      readonly provenance: readonly number[];
     }
   | {
       readonly kind: 'cache-filled';
@@ -227,6 +237,10 @@ export type TraceEvent =
       readonly code: number;
       readonly group: number;
     }
+  /** Software has written descriptors to these slots, and takes what they ask for as not done yet. */
+  | { readonly kind: 'batch-submitted'; readonly slots: readonly number[] }
+  /** Software was told of an error (a negative errno) and goes on as if the descriptors of these slots were done. */
+  | { readonly kind: 'error-ignored'; readonly slots: readonly number[]; readonly error: number }
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
@@ -255,6 +269,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   barrier: ['name'],
   'line-flushed': ['address'],
   'line-evicted': ['address'],
+  'write-buffer-flushed': ['lines'],
   'register-written': ['register', 'words'],
   'register-read': ['register', 'words'],
   'entry-declared': ['structure', 'entry', 'version', 'words'],
@@ -264,6 +279,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
   'page-table-read': ['stage', 'level', 'address', 'words'],
@@ -290,6 +306,8 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'descriptor-lost': ['slot', 'words'],
   'interrupt-entries-invalidated': ['index', 'indexMask'],
   'page-group-response': ['sid', 'pasid', 'code', 'group'],
+  'batch-submitted': ['slots'],
+  'error-ignored': ['slots', 'error'],
   'flow-note': ['text'],
   violation: ['rule', 'message', 'source'],
 };

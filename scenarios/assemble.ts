@@ -1,11 +1,11 @@
-import type { CheckerFacts, DomainFacts } from '../models/checkers/checker.ts';
+import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
 import { notPresent } from '../models/linux/flow-definition.ts';
-import { buildDomain, pageOfLeaf } from '../models/linux/page-table-builder.ts';
+import { buildDomain, type DomainTrees, type PageTableMemory, pageOfLeaf } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
-import type { Stage } from '../models/linux/vtd/vtd-driver.ts';
+import type { Domain } from '../models/linux/vtd/vtd-driver.ts';
 import { valueOfWords } from '../models/qword.ts';
 import { System } from '../models/system.ts';
 import type { SystemConfig } from '../models/system-config.ts';
@@ -17,8 +17,11 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+import { domainFacts } from './domain-facts.ts';
+import { entryValues } from './format/check-entry-fields.ts';
 import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
+import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
 import {
   changedPagesOf,
   contextTableName,
@@ -45,8 +48,8 @@ interface EntryOwner {
   readonly pasid: number;
   /** The bits in memory are nobody's: the table has not been zeroed yet. */
   readonly isLeftover?: boolean;
-  /** Of a leaf paging entry: that of its domain. */
-  readonly stage?: Stage;
+  /** Of a leaf paging entry: whose it is. */
+  readonly domain?: Domain;
 }
 
 interface DeviceTables {
@@ -73,10 +76,11 @@ class Assembly {
   }
 
   build(reach: readonly string[]): AssembledWorld {
-    const { domains, platform } = this.#world;
+    const { platform } = this.#world;
     const ram = {
       memory: this.#system.memory,
       allocatePage: (name: string) => this.#system.allocatePage(name),
+      trees: new Map<string, DomainTrees>(),
     };
     const tables = Object.keys(platform.devices).map((name) => this.#addDevice(name));
     for (const [name, { requesterId, ats }] of Object.entries(platform.devices)) {
@@ -84,18 +88,8 @@ class Assembly {
         this.#system.addEndpoint(name, parseRequesterId(requesterId), ats === true ? defaultAts : ats);
       }
     }
-    for (const [name, { stage, did, map }] of Object.entries(domains)) {
-      const mappings = Object.entries(map).map(([iova, target]) => ({
-        iova: Number(iova),
-        address: this.page(typeof target === 'string' ? target : target.page),
-        writable: typeof target === 'string' || target.writable,
-      }));
-      const changed = changedPagesOf(this.#world).filter(({ domain }) => domain === name);
-      const mappedLater = changed.flatMap(({ iova, page }) =>
-        page === undefined ? [] : [{ iova, address: this.page(page) }],
-      );
-      const plan = { name, stage, did: did === 'auto' ? undefined : did, map: mappings, mappedLater };
-      this.#system.driver.addDomain(buildDomain(ram, plan));
+    for (const name of domainsInOrder(this.#world)) {
+      this.#addDomain(ram, name);
     }
     // A page made in the middle of a run would have its address from the runs before.
     for (const name of pagesOfSteps(this.#world)) {
@@ -123,6 +117,25 @@ class Assembly {
     this.#system.seal();
     const { registry } = this.#system;
     return { system: this.#system, reached, entryNames: registry.list().map(({ name }) => name) };
+  }
+
+  #addDomain(ram: PageTableMemory, name: string): void {
+    const domain = this.#world.domains[name];
+    assert(domain !== undefined, `domain ${name} is known`);
+    const map = Object.entries(domain.map).map(([iova, target]) => ({
+      iova: Number(iova),
+      address: this.page(typeof target === 'string' ? target : target.page),
+      writable: typeof target === 'string' || target.writable,
+    }));
+    const { stage, did, entry } = domain;
+    const shares = sharedTables(this.#world, domain);
+    const mappedLater = changedPagesOf(this.#world).flatMap((change) =>
+      change.domain === name && change.page !== undefined
+        ? [{ iova: change.iova, address: this.page(change.page) }]
+        : [],
+    );
+    const plan = { name, stage, did: did === 'auto' ? undefined : did, map, mappedLater };
+    this.#system.driver.addDomain(buildDomain(ram, { ...plan, entry: entryValues(entry), shares }));
   }
 
   /** A page of memory by its name; made when first named. */
@@ -162,6 +175,7 @@ class Assembly {
       contextEntryAddress: this.#isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16,
       pasidDirectoryAddress: directory,
       ats: ats !== false,
+      present: typeof ats !== 'object' || ats.present,
     });
     for (const pasid of this.#isScalable ? pasidsOf(this.#world, name) : []) {
       if (!driver.hasPasidTable(name, pasid)) {
@@ -247,7 +261,7 @@ class Assembly {
       this.#trackOne(driver.leafAddress(domain, iova), `${name}.map[0x${iova.toString(16)}]`, structure, {
         sid: -1,
         pasid: -1,
-        stage: domain.stage,
+        domain,
       });
     }
   }
@@ -274,18 +288,6 @@ class Assembly {
     }
   }
 
-  #domainFacts(name: string): DomainFacts {
-    const { registry, driver } = this.#system;
-    const { stage, firstStageTable, secondStageTable, leaves } = driver.domain(name);
-    const map = Object.entries(this.#world.domains[name]?.map ?? {});
-    const entryOf = (iova: number): number => registry.entryAt(leaves.get(iova) ?? -1);
-    const pages = map.flatMap(([iova, target]) =>
-      entryOf(Number(iova)) === -1 ? [this.page(typeof target === 'string' ? target : target.page)] : [],
-    );
-    const changed = [...leaves.keys()].map(entryOf).filter((entry) => entry !== -1);
-    return { name, stage, firstStageTable, secondStageTable, pages, leaves: changed };
-  }
-
   #facts(): CheckerFacts {
     const { registry, driver } = this.#system;
     const { iommu, devices } = this.#world.platform;
@@ -293,10 +295,14 @@ class Assembly {
     return {
       entryCount: registry.list().length,
       pageCount: this.#world.platform.memoryPages,
-      domains: Object.keys(this.#world.domains).map((name) => this.#domainFacts(name)),
-      pageOfLeaf: (entry, words) => pageOfLeaf(this.#owners[entry]?.stage ?? 'first', valueOfWords(words)),
+      domains: Object.keys(this.#world.domains).map((name) => domainFacts(driver.domain(name), registry)),
+      pageOfLeaf: (entry, words) => {
+        const domain = this.#owners[entry]?.domain;
+        return domain === undefined ? undefined : pageOfLeaf(domain, valueOfWords(words));
+      },
       mode: iommu.mode,
       hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
+      walksSeeStores: iommu.coherentWalks && iommu.capabilities.RWBF !== 1,
       cachingMode: iommu.capabilities.CM === 1,
       nameOfEntry: (entry) => registry.nameOf(entry),
       structureOfEntry: (entry) => registry.modelOf(entry).structure,
@@ -325,6 +331,7 @@ function systemConfigOf({ platform, limits }: World): SystemConfig {
       preemptMaxNs: platform.preemptMaxNs === 'unbounded' ? Number.POSITIVE_INFINITY : platform.preemptMaxNs,
     },
     vtd: { ...iommu, capabilities: Object.freeze({ ...defaultCapabilities, ...definedOf(iommu.capabilities) }) },
+    linux: platform.linux,
     trackedEntries: maxTrackedEntries,
   };
 }

@@ -47,10 +47,12 @@ function* runStep(step: InlineStep, run: Run): Flow {
   } else if ('flush' in step) {
     yield vtd.flushCache(cpu, addressOf(step.flush, places), 64);
   } else if ('submit' in step) {
-    yield vtd.queue.submitSync(
-      cpu,
-      step.submit.map((invalidation) => descriptorOf(invalidation, vtd)),
-    );
+    const descriptors = step.submit.map((invalidation) => descriptorOf(invalidation, vtd));
+    if (step.as === undefined) {
+      yield vtd.queue.submitSync(cpu, descriptors);
+    } else {
+      registers.set(step.as, BigInt(yield* vtd.queue.trySubmit(cpu, descriptors)));
+    }
   } else if ('wait' in step) {
     const { for: place, value } = step.wait;
     yield cpu.waitForWord(addressOf(place, places), value, `${place} to become ${value}`);

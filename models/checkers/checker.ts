@@ -31,6 +31,8 @@ export interface CheckerFacts {
   readonly mode: 'legacy' | 'scalable';
   /** Whether a function has ATS enabled, and so a device TLB. */
   hasDeviceTlb(sid: number): boolean;
+  /** Table walks see every store as soon as CPUs do. */
+  readonly walksSeeStores: boolean;
   /** CAP.CM. */
   readonly cachingMode: boolean;
   /** PASID a PASID entry is for, or -1. */

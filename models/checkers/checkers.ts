@@ -1,6 +1,8 @@
 import type { Checker } from './checker.ts';
 import { corruptedEntry } from './corrupted-entry.ts';
 import { invalidationOrder } from './invalidation-order.ts';
+import { invalidationTimeout } from './invalidation-timeout.ts';
+import { lostInvalidation } from './lost-invalidation.ts';
 import { specViolation } from './spec-violation.ts';
 import { staleTranslation } from './stale-translation.ts';
 import { tagReuse } from './tag-reuse.ts';
@@ -19,6 +21,8 @@ export const checkers: readonly Checker[] = [
   unexpectedFault,
   tagReuse,
   invalidationOrder,
+  invalidationTimeout,
+  lostInvalidation,
   specViolation,
 ];
 

@@ -29,10 +29,16 @@ const structures: Readonly<Record<Structure, ChangedStructure | undefined>> = {
 
 /**
  * Ghost state of one entry: the change that invalidations are owed for, and how many of them are done. They are owed
- * once a declared configuration that was present is replaced; stores to an entry that is not present take nothing back.
+ * once a declared configuration that was present is replaced, with CM = 1 also once an entry becomes present; other stores
+ * to an entry that is not present take nothing back.
  */
-const column = { owed: 0, change: 1, oldDid: 2, oldPgtt: 3, done: 4 } as const;
-const changes = ['present-cleared', 'other-field', 'second-stage-dirty'] as const satisfies readonly EntryChange[];
+const column = { owed: 0, change: 1, oldDid: 2, oldPgtt: 3, done: 4, iotlbDid: 5 } as const;
+const changes = [
+  'present-cleared',
+  'other-field',
+  'second-stage-dirty',
+  'present-set',
+] as const satisfies readonly EntryChange[];
 
 /** Software took a change as complete without the invalidations of the specification's table, in their order. */
 export const invalidationOrder: Checker = {
@@ -40,7 +46,7 @@ export const invalidationOrder: Checker = {
   brokenWhen: 'a required order of invalidations (VT-d 6.5.3.3) was not kept before software took a change as complete',
   stopsRun: false,
   attach({ arena, trace, facts, report, atRest }) {
-    const debts = new Table(arena, 'checker.invalidation-order', facts.entryCount, 5);
+    const debts = new Table(arena, 'checker.invalidation-order', facts.entryCount, 6);
     const presentPasids = new Table(arena, 'checker.invalidation-order.present', facts.entryCount, 1);
     const notePresent = (structure: Structure, entry: number, words: readonly number[]): void => {
       if (structure === 'pasid-entry') {
@@ -59,6 +65,13 @@ export const invalidationOrder: Checker = {
       }
       notePresent(structure, entry, words);
       const isOwed = debts.get(entry, column.owed) === 1;
+      if (facts.cachingMode && !isOwed && ((before[0] as number) & 1) === 0 && ((words[0] as number) & 1) === 1) {
+        // What was not present is cached under DID 0 (VT-d 6.2.2, 6.2.3); the IOTLB has nothing of it to name.
+        debts.set(entry, column.owed, 1);
+        debts.set(entry, column.change, changes.indexOf('present-set'));
+        debts.set(entry, column.iotlbDid, didOf(structure, words));
+        return;
+      }
       const replaces = ((before[0] as number) & 1) === 1 && versionBefore !== 0 && version !== versionBefore;
       if (!isOwed && !replaces) {
         return;
@@ -66,9 +79,11 @@ export const invalidationOrder: Checker = {
       if (!isOwed) {
         debts.set(entry, column.owed, 1);
         debts.set(entry, column.oldDid, didOf(structure, before));
+        debts.set(entry, column.iotlbDid, didOf(structure, before));
         debts.set(entry, column.oldPgtt, pgttOf(structure, before));
       }
-      if (((before[0] as number) & 1) === 1) {
+      // A store to bits out of use leaves the configuration what it was, also in what was cached meanwhile.
+      if (((before[0] as number) & 1) === 1 && (version !== versionBefore || version === 0)) {
         debts.set(entry, column.change, changes.indexOf(changeOf(structure, before, words)));
         // What was invalidated before this store may be cached again from what it replaces.
         debts.set(entry, column.done, 0);
@@ -80,7 +95,7 @@ export const invalidationOrder: Checker = {
           const steps = stepsFor(facts, entry, { debts, presentPasids });
           const done = debts.get(entry, column.done);
           const next = steps[done];
-          if (next !== undefined && covers(event, next, { entry, facts, did: debts.get(entry, column.oldDid) })) {
+          if (next !== undefined && covers(event, next, scopeOf(facts, entry, debts))) {
             debts.set(entry, column.done, done + 1);
             if (done + 1 === steps.length) {
               debts.clearRow(entry);
@@ -94,8 +109,8 @@ export const invalidationOrder: Checker = {
         const missing = stepsFor(facts, entry, { debts, presentPasids })[debts.get(entry, column.done)];
         if (missing !== undefined) {
           report(
-            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order, for ` +
-              `the old DID ${debts.get(entry, column.oldDid)}`,
+            `${facts.nameOfEntry(entry)} changed, and software went on without ${describe(missing)}, in this order` +
+              (isOfDeviceTlb(missing) ? '' : `, for the old DID ${debts.get(entry, column.oldDid)}`),
             'VT-d 6.5.3.3, 6.2.3.1',
             facts.nameOfEntry(entry),
           );
@@ -138,11 +153,16 @@ function stepsFor(
     facts.structureOfEntry(entry) === 'scalable-context-entry' &&
     !facts.cachingMode &&
     !hasPresentPasid(facts, entry, presentPasids);
-  const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry));
-  return sequence.filter(({ kind }) => {
-    const isOfDeviceTlb = kind === 'device-tlb' || kind === 'pasid-device-tlb';
-    return (hasDeviceTlb || !isOfDeviceTlb) && !(kind === 'pasid-cache' && skipsPasidCache);
-  });
+  // No device TLB keeps what was not present.
+  const isNew = changes[debts.get(entry, column.change)] === 'present-set';
+  const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry)) && !isNew;
+  return sequence.filter(
+    (step) => (hasDeviceTlb || !isOfDeviceTlb(step)) && !(step.kind === 'pasid-cache' && skipsPasidCache),
+  );
+}
+
+function isOfDeviceTlb({ kind }: RequiredInvalidation): boolean {
+  return kind === 'device-tlb' || kind === 'pasid-device-tlb';
 }
 
 function hasPresentPasid(facts: CheckerFacts, context: number, presentPasids: Table): boolean {
@@ -170,7 +190,13 @@ function changeOf(structure: Structure, before: readonly number[], words: readon
 interface Scope {
   readonly entry: number;
   readonly facts: CheckerFacts;
+  /** What context and PASID cache have it under. */
   readonly did: number;
+  readonly iotlbDid: number;
+}
+
+function scopeOf(facts: CheckerFacts, entry: number, debts: Table): Scope {
+  return { entry, facts, did: debts.get(entry, column.oldDid), iotlbDid: debts.get(entry, column.iotlbDid) };
 }
 
 /** Whether an invalidation does at least what a step of the table asks for (VT-d 6.5.2.1 to 6.5.2.4). */
@@ -181,14 +207,18 @@ function covers(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
     case 'pasid-cache':
       return done.invalidation === 'pasid-cache' && coversTags(done, step, scope);
     case 'iotlb':
-      return done.invalidation === 'iotlb' && coversTags(done, step, scope);
+      return done.invalidation === 'iotlb' && coversIotlb(done, step, scope);
     case 'piotlb':
       // An IOTLB invalidation of the whole domain drops all that a PASID-selective one does.
-      return (done.invalidation === 'piotlb' || done.invalidation === 'iotlb') && coversTags(done, step, scope);
+      return (done.invalidation === 'piotlb' || done.invalidation === 'iotlb') && coversIotlb(done, step, scope);
     case 'device-tlb':
     case 'pasid-device-tlb':
       return done.invalidation === step.kind && coversDeviceTlb(done, scope);
   }
+}
+
+function coversIotlb(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
+  return coversTags(done, step, scope) || coversTags(done, step, { ...scope, did: scope.iotlbDid });
 }
 
 /** Every page, of requests without PASID or of the entry's PASID. */
@@ -207,14 +237,15 @@ function coversContext(done: Done, step: RequiredInvalidation, { entry, facts, d
     : done.did === did;
 }
 
-function coversTags(done: Done, step: RequiredInvalidation, { entry, facts, did }: Scope): boolean {
+function coversTags(done: Done, step: RequiredInvalidation, scope: Scope): boolean {
+  const { entry, facts, did } = scope;
   switch (done.granularity) {
     case 'global':
       return true;
     case 'domain':
       return step.granularity !== 'global' && (done.did === did || !hasDid(facts.structureOfEntry(entry)));
     case 'pasid':
-      return step.granularity === 'pasid' && coversPasid(done, { entry, facts, did });
+      return step.granularity === 'pasid' && coversPasid(done, scope);
     default:
       return false;
   }

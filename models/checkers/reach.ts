@@ -85,6 +85,49 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'device-tlb-hit',
+    reachedWhen: 'a device finds a translation in its device TLB',
+    attach({ trace, mark }) {
+      trace.observe('cache-hit', (event) => {
+        if (event.cache === 'device-tlb') {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'translation-discarded',
+    reachedWhen: 'a device throws away the answer to a translation request that an invalidation has overtaken',
+    attach({ trace, mark }) {
+      trace.observe('translation-discarded', mark);
+    },
+  },
+  {
+    name: 'invalidation-answered',
+    reachedWhen: 'a function has answered a request to invalidate its device TLB',
+    attach({ trace, mark }) {
+      trace.observe('device-tlb-completion', ({ result }) => {
+        if (result === 'done') {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'descriptor-refused',
+    reachedWhen: 'the invalidation queue has stopped at a descriptor or a tail that it does not take (IQE)',
+    attach({ trace, mark }) {
+      trace.observe('queue-error', mark);
+    },
+  },
+  {
+    name: 'descriptor-lost',
+    reachedWhen: 'hardware has dropped a descriptor that it had fetched, after a time-out (ITE)',
+    attach({ trace, mark }) {
+      trace.observe('descriptor-lost', mark);
+    },
+  },
+  {
     name: 'line-evicted',
     reachedWhen: 'a dirty line is written back without a clflush',
     attach({ trace, mark }) {

@@ -1,5 +1,5 @@
 import type { FlowDefinition } from './flow-definition.ts';
-import { contextClear, contextSetup } from './vtd/context-entry-update.ts';
+import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
 import { attach, detach } from './vtd/domain-attach.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
 import { map, unmap } from './vtd/page-table-update.ts';
@@ -18,6 +18,7 @@ export const flows: readonly FlowDefinition[] = [
   pasidTablePublish,
   contextSetup,
   contextClear,
+  contextReplace,
   rootSetup,
   rootClear,
   attach,

@@ -1,7 +1,8 @@
 import { type PhysicalMemory, pageBytes } from '../memory/physical-memory.ts';
 import { encodeFirstStagePagingEntry } from '../vtd/entries/first-stage-paging-entry.ts';
+import type { PasidEntryValues } from '../vtd/entries/pasid-entry.ts';
 import { encodeSecondStagePagingEntry } from '../vtd/entries/second-stage-paging-entry.ts';
-import type { Domain, Stage } from './vtd/vtd-driver.ts';
+import type { Domain, Leaf, Stage } from './vtd/vtd-driver.ts';
 
 /** Guest-physical addresses of a nested domain: above all RAM, so that a walk that forgets the second stage fails. */
 const guestBase = 0x4000_0000;
@@ -21,81 +22,88 @@ export interface DomainPlan {
   readonly did: number | undefined;
   readonly map: readonly Mapping[];
   /** What flows will map: the tables are there, with a leaf entry that is not present. */
-  readonly mappedLater: readonly { readonly iova: number; readonly address: number }[];
+  readonly mappedLater?: readonly { readonly iova: number; readonly address: number }[];
+  readonly entry?: PasidEntryValues;
+  /** Domains, built before, whose tables are this one's too. */
+  readonly shares?: { readonly first?: string | undefined; readonly second?: string | undefined };
 }
 
 export interface PageTableMemory {
   readonly memory: PhysicalMemory;
   readonly allocatePage: (name: string) => number;
+  /** Tables of the domains built so far, by name of the domain; filled by {@link buildDomain}. */
+  readonly trees?: Map<string, DomainTrees>;
+}
+
+export interface DomainTrees {
+  readonly first?: Tables | undefined;
+  readonly second?: Tables | undefined;
 }
 
 /** Writes the tables of a domain into memory before a run: four levels, accessed and dirty flags set. */
 export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
-  const { name, stage, map, mappedLater } = plan;
-  const id = { did: plan.did ?? -1, allocatesId: plan.did === undefined };
-  const noTables = { firstStageTable: 0, secondStageTable: 0, tablePages: [], leaves: new Map<number, number>() };
-  switch (stage) {
-    case 'pass-through':
-      return { ...noTables, name, stage, ...id };
-    case 'first':
-    case 'second': {
-      const tables = new Tables(
-        ram,
-        `${name} ${stage}-stage table`,
-        stage === 'first' ? firstStageWords : secondStageWords,
-      );
-      const leaves = mapAll(tables, plan);
-      const root = stage === 'first' ? { firstStageTable: tables.root } : { secondStageTable: tables.root };
-      return { ...noTables, name, stage, ...id, ...root, tablePages: tables.pages, leaves };
-    }
-    case 'nested': {
-      const guest = new Tables(ram, `${name} first-stage table`, firstStageWords, guestBase);
-      const leaves = mapAll(guest, plan);
-      const host = new Tables(ram, `${name} second-stage table`, secondStageWords);
-      for (const page of [...guest.pages, ...[...map, ...mappedLater].map(({ address }) => address)]) {
-        host.map(guestBase + page, page, true);
-      }
-      const [firstStageTable, secondStageTable] = [guestBase + guest.root, host.root];
-      return {
-        name,
-        stage,
-        ...id,
-        firstStageTable,
-        secondStageTable,
-        tablePages: [...guest.pages, ...host.pages],
-        leaves,
-      };
-    }
-  }
+  const { name, stage, did, entry = {} } = plan;
+  const trees = treesOf(ram, plan);
+  const fromIova = trees.first ?? trees.second;
+  ram.trees?.set(name, trees);
+  return {
+    name,
+    stage,
+    did: did ?? -1,
+    allocatesId: did === undefined,
+    // What the first stage points to is a guest address when nested.
+    firstStageTable: trees.first === undefined ? 0 : trees.first.pointerBase + trees.first.root,
+    secondStageTable: trees.second?.root ?? 0,
+    entry,
+    leaves: fromIova?.leaves ?? new Map(),
+    leafBase: fromIova?.pointerBase ?? 0,
+  };
 }
 
 /** The leaf paging entry that maps a page of memory, in the stage that leads from IOVAs. */
-export function leafEntryFor(
-  stage: Stage,
-  page: { readonly address: number; readonly writable: boolean },
-): Uint32Array {
+export function leafEntryFor({ stage, leafBase }: Domain, page: number): Uint32Array {
   const words = stage === 'second' ? secondStageWords : firstStageWords;
-  const address = page.address + (stage === 'nested' ? guestBase : 0);
-  return words(address, { leaf: true, writable: page.writable });
+  return words(leafBase + page, { leaf: true, writable: true });
 }
 
-/** The page of memory that a leaf entry of that stage maps; undefined if it is not present. */
-export function pageOfLeaf(stage: Stage, value: bigint): number | undefined {
+/** The page of memory that such an entry maps; undefined if it is not present. */
+export function pageOfLeaf({ stage, leafBase }: Domain, value: bigint): number | undefined {
   const isPresent = (value & (stage === 'second' ? 3n : 1n)) !== 0n;
-  const address = Number(value & 0x000f_ffff_ffff_f000n);
-  return isPresent ? address - (stage === 'nested' ? guestBase : 0) : undefined;
+  return isPresent ? Number(value & 0x000f_ffff_ffff_f000n) - leafBase : undefined;
 }
 
-/** Address of the leaf entry of each IOVA. */
-function mapAll(tables: Tables, { map, mappedLater, stage }: DomainPlan): ReadonlyMap<number, number> {
-  const leaves = new Map<number, number>();
+function treesOf(ram: PageTableMemory, plan: DomainPlan): DomainTrees {
+  const { name, stage, shares = {} } = plan;
+  const sharedFirst = ram.trees?.get(shares.first ?? '')?.first;
+  const sharedSecond = ram.trees?.get(shares.second ?? '')?.second;
+  const newFirst = (base: number): Tables => new Tables(ram, `${name} first-stage table`, firstStageWords, base);
+  const second = (): Tables => sharedSecond ?? new Tables(ram, `${name} second-stage table`, secondStageWords);
+  switch (stage) {
+    case 'pass-through':
+      return {};
+    case 'first':
+      return { first: mapped(sharedFirst ?? newFirst(0), plan) };
+    case 'second':
+      return { second: mapped(second(), plan) };
+    case 'nested': {
+      const guest = mapped(sharedFirst ?? newFirst(guestBase), plan);
+      const host = second();
+      for (const page of [...guest.pages, ...guest.targets]) {
+        host.map(guest.pointerBase + page, page, true);
+      }
+      return { first: guest, second: host };
+    }
+  }
+}
+
+function mapped(tables: Tables, { map, mappedLater = [] }: DomainPlan): Tables {
   for (const { iova, address, writable } of map) {
-    leaves.set(iova, tables.map(iova, address + (stage === 'nested' ? guestBase : 0), writable));
+    tables.map(iova, address, writable);
   }
-  for (const { iova } of mappedLater) {
-    leaves.set(iova, leaves.get(iova) ?? tables.leafAddress(iova));
+  for (const { iova, address } of mappedLater) {
+    tables.prepare(iova, address);
   }
-  return leaves;
+  return tables;
 }
 
 type EntryWords = (address: number, options: { readonly leaf: boolean; readonly writable: boolean }) => Uint32Array;
@@ -113,34 +121,45 @@ const firstStageWords: EntryWords = (address, { leaf, writable }) =>
 const secondStageWords: EntryWords = (address, { leaf, writable }) =>
   encodeSecondStagePagingEntry({ read: 1, write: writable || !leaf ? 1 : 0, address });
 
-/** One tree of tables; `pointerBase` is added to every table pointer (the guest's view of a nested domain). */
+/** One tree of tables; `pointerBase` is added to every pointer in it (the guest's view of a nested domain). */
 class Tables {
   readonly root: number;
   /** All table pages, by host-physical address. */
   readonly pages: number[] = [];
+  /** All pages that leaves lead to, likewise. */
+  readonly targets: number[] = [];
+  readonly leaves = new Map<number, Leaf>();
+  readonly pointerBase: number;
   readonly #ram: PageTableMemory;
   readonly #name: string;
   readonly #words: EntryWords;
-  readonly #pointerBase: number;
   readonly #children = new Map<string, number>();
 
   constructor(ram: PageTableMemory, name: string, words: EntryWords, pointerBase = 0) {
     this.#ram = ram;
     this.#name = name;
     this.#words = words;
-    this.#pointerBase = pointerBase;
+    this.pointerBase = pointerBase;
     this.root = this.#newTable(levels);
   }
 
-  /** Address of the leaf entry. */
-  map(iova: number, address: number, writable: boolean): number {
-    const leaf = this.leafAddress(iova);
-    this.#ram.memory.initialise(leaf, this.#words(address, { leaf: true, writable }));
-    return leaf;
+  map(iova: number, page: number, writable: boolean): void {
+    const address = this.#leafAddress(iova);
+    this.targets.push(page);
+    this.leaves.set(iova, { address, page });
+    this.#ram.memory.initialise(address, this.#words(this.pointerBase + page, { leaf: true, writable }));
   }
 
-  /** Address of the leaf entry; the tables above it are made where they are missing. */
-  leafAddress(iova: number): number {
+  /** Makes the tables for a page that software will map. */
+  prepare(iova: number, page: number): void {
+    this.targets.push(page);
+    if (!this.leaves.has(iova)) {
+      this.leaves.set(iova, { address: this.#leafAddress(iova), page: undefined });
+    }
+  }
+
+  /** The tables above the leaf are made where they are missing. */
+  #leafAddress(iova: number): number {
     let table = this.root;
     for (let level = levels; level > 1; level -= 1) {
       const entryAddress = table + indexAt(iova, level) * 8;
@@ -149,7 +168,7 @@ class Tables {
       if (child === undefined) {
         child = this.#newTable(level - 1);
         this.#children.set(key, child);
-        const words = this.#words(child + this.#pointerBase, { leaf: false, writable: true });
+        const words = this.#words(child + this.pointerBase, { leaf: false, writable: true });
         this.#ram.memory.initialise(entryAddress, words);
       }
       table = child;

@@ -21,6 +21,8 @@ export interface CpuPorts {
   /** Writes atomically and at once, as a locked instruction does; the core is drained. */
   readonly writeLocked: (address: number, words: readonly number[]) => void;
   readonly readRegister: (address: number, wordCount: number) => readonly number[];
+  /** The same for a guard: no one sees it. */
+  readonly peekRegister: (address: number, wordCount: number) => readonly number[];
 }
 
 export type Width = 32 | 64 | 128;
@@ -53,7 +55,7 @@ export class CpuCore {
   }
 }
 
-abstract class CpuOperation<T> extends Operation<T> {
+export abstract class CpuOperation<T> extends Operation<T> {
   protected readonly cpu: CpuCore;
 
   constructor(cpu: CpuCore) {
@@ -203,29 +205,6 @@ export class LoadBlock extends CpuOperation<readonly number[]> {
 
   execute(): readonly number[] {
     return readWords(this.cpu.ports.core, this.#address, this.#wordCount);
-  }
-}
-
-export class LoadRegister extends CpuOperation<bigint> {
-  readonly #address: number;
-  readonly #widthBits: 32 | 64;
-
-  constructor(cpu: CpuCore, address: number, widthBits: 32 | 64) {
-    super(cpu);
-    this.#address = address;
-    this.#widthBits = widthBits;
-  }
-
-  get label(): string {
-    return `read of register 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.canReadRegister();
-  }
-
-  execute(): bigint {
-    return valueOfWords(this.cpu.ports.readRegister(this.#address, this.#widthBits / 32));
   }
 }
 

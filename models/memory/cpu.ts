@@ -8,7 +8,6 @@ import {
   FlushLine,
   Load,
   LoadBlock,
-  LoadRegister,
   Lock,
   LockedStore,
   type PlainStore,
@@ -18,6 +17,7 @@ import {
   WaitForWord,
   type Width,
 } from './cpu-operations.ts';
+import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
 
 /**
  * One CPU as driver code sees it: every access is one step. Values are bigints, because flows are read by people;
@@ -102,6 +102,11 @@ export class Cpu {
     return new LoadRegister(this.#core, address, widthBits);
   }
 
+  /** Blocks until the bits of a 32-bit register are clear, as a loop of readl does. */
+  waitForRegister(address: number, mask: number, label: string): Operation<void> {
+    return new WaitForRegister(this.#core, { address, mask, label });
+  }
+
   /** writel/writeq to a device register. */
   writeRegister(address: number, widthBits: 32 | 64, value: bigint): Operation<void> {
     return new Store(this.#core, { address, widthBits, value }, 'register');
@@ -110,6 +115,19 @@ export class Cpu {
   /** Blocks until the 32-bit word has the value. */
   waitForWord(address: number, value: number, label: string): Operation<void> {
     return new WaitForWord(this.#core, { address, value, label });
+  }
+
+  /**
+   * A loop that polls a word and registers: blocks until one of them is no longer what the loop has seen, as until then
+   * every further round would go as the last one.
+   */
+  waitForChange(label: string, seen: SeenState): Operation<void> {
+    return new WaitForChange(this.#core, label, seen);
+  }
+
+  /** Reads something of a device that is neither memory nor a register of the IOMMU, as configuration space. */
+  readDevice<T>(label: string, read: () => T): Operation<T> {
+    return new ReadDevice(this.#core, label, read);
   }
 
   /** Takes a spin lock, when `also` holds too: a locked instruction. */

@@ -11,18 +11,21 @@ export interface PhysicalMemoryConfig {
   readonly pageCount: number;
   /** False: translation-table walks of the IOMMU see only lines that were written back (VT-d ECAP.C = 0). */
   readonly coherentWalks: boolean;
+  /** Stores stay in a write buffer that walks do not see through (VT-d CAP.RWBF = 1). */
+  readonly hasWriteBuffer?: boolean;
 }
 
 /** Told of every store at the moment it becomes visible; the entry registry watches its entries this way. */
 export type StoreWatcher = (address: number, wordCount: number) => void;
 
 /**
- * RAM as one array of words, and where walks are not coherent a second one: what the memory controller holds, behind
- * the CPU caches. Every access is atomic as a whole; whoever is narrower on a bus makes several accesses.
+ * RAM as one array of words, and where walks are not coherent, or stores stay in a write buffer, a second one: what the
+ * memory controller holds, behind the CPU caches or that buffer. Every access is atomic as a whole; whoever is narrower on a bus makes several accesses.
  */
 export class PhysicalMemory {
   readonly byteCount: number;
-  readonly coherentWalks: boolean;
+  /** Whether walks see every store as soon as CPUs do. */
+  readonly #walksSeeStores: boolean;
   readonly #arena: Arena;
   readonly #base: number;
   /** Arena index of the written-back view; equal to #base when walks are coherent. */
@@ -36,11 +39,11 @@ export class PhysicalMemory {
   constructor(arena: Arena, config: PhysicalMemoryConfig) {
     this.#arena = arena;
     this.byteCount = config.pageCount * pageBytes;
-    this.coherentWalks = config.coherentWalks;
+    this.#walksSeeStores = config.coherentWalks && config.hasWriteBuffer !== true;
     this.#base = arena.allocate('memory', this.byteCount / 4);
-    this.#walkBase = config.coherentWalks ? this.#base : arena.allocate('memory.written-back', this.byteCount / 4);
+    this.#walkBase = this.#walksSeeStores ? this.#base : arena.allocate('memory.written-back', this.byteCount / 4);
     const lineCount = this.byteCount / lineBytes;
-    this.#dirtyLines = config.coherentWalks ? undefined : new BitSet(arena, 'memory.dirty-lines', lineCount);
+    this.#dirtyLines = this.#walksSeeStores ? undefined : new BitSet(arena, 'memory.dirty-lines', lineCount);
     this.#dirtyCount = new Cell(arena, 'memory.dirty-count');
     this.#watchedLines = new Uint8Array(lineCount);
   }
@@ -115,7 +118,7 @@ export class PhysicalMemory {
 
   /** Address of the `rank`-th dirty line. */
   dirtyLine(rank: number): number {
-    assert(this.#dirtyLines !== undefined, 'walks are not coherent');
+    assert(this.#dirtyLines !== undefined, 'walks may lag behind stores');
     return this.#dirtyLines.nth(rank) * lineBytes;
   }
 

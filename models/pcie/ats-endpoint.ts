@@ -91,10 +91,6 @@ export class AtsEndpoint {
     return this.canBeSilent;
   }
 
-  get isPresent(): boolean {
-    return this.#config.present;
-  }
-
   get isEnabled(): boolean {
     return this.#off.get() === 0;
   }

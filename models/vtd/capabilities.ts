@@ -10,7 +10,10 @@ export type Capabilities = {
   readonly MGAW: number;
   /** Bit n: second-stage address width code n is supported; 1: 39 bits, 2: 48 bits, 3: 57 bits. */
   readonly SAGAW: number;
+  /** Greatest address mask of an invalidation: 18 is 1 GB. */
+  readonly MAMV: number;
   readonly CM: number;
+  readonly RWBF: number;
   readonly FL5LP: number;
   readonly DT: number;
   readonly PT: number;
@@ -45,7 +48,9 @@ export const defaultCapabilities: Capabilities = Object.freeze({
   HAW: 46,
   MGAW: 48,
   SAGAW: 0b1110,
+  MAMV: 18,
   CM: 0,
+  RWBF: 0,
   FL5LP: 1,
   DT: 1,
   PT: 1,

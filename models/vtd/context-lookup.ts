@@ -1,10 +1,10 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
-import { checkContextEntry, contextEntry, contextTranslationType } from './entries/context-entry.ts';
+import { checkContextEntry, contextEntry } from './entries/context-entry.ts';
 import { checkRootEntry, rootEntry } from './entries/root-entry.ts';
 import { checkScalableContextEntry, scalableContextEntry } from './entries/scalable-context-entry.ts';
 import { checkScalableRootHalf, scalableRootHalf } from './entries/scalable-root-entry.ts';
-import { taggedContextPointer } from './entries/tagged-pointer.ts';
+import { noPointer, taggedContextPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
 import { provenanceSlot, walkPhase } from './walk-state.ts';
 import { hit, miss, WalkStep } from './walk-step.ts';
@@ -39,8 +39,9 @@ export class ContextLookup {
    * look-up; invalidations have nothing to wait for before.
    */
   *find(arrives = false): Flow<number> {
-    if ((yield arrives ? this.#arrive : this.#lookUp) === hit) {
-      return 0;
+    const found = (yield arrives ? this.#arrive : this.#lookUp) as number;
+    if (found !== miss) {
+      return found === hit ? 0 : found;
     }
     const address = (yield this.#readRoot) as number;
     if (address < 0) {
@@ -72,6 +73,12 @@ export class ContextLookup {
     }
     state.setProvenance(provenanceSlot.root, contextCache.provenance(row, provenanceSlot.root));
     state.setProvenance(provenanceSlot.context, contextCache.provenance(row, provenanceSlot.context));
+    const reason = ports.config.capabilities.CM === 0 ? 0 : this.#check();
+    if (reason !== 0) {
+      this.#noteFaultProcessing();
+      this.#reader.noteCachedFault('context-cache', reason);
+      return -reason;
+    }
     this.#latched();
     return hit;
   }
@@ -126,28 +133,34 @@ export class ContextLookup {
     }
     const { base } = state.context;
     const { words } = this.#reader;
-    const reason = this.#isScalable
-      ? checkScalableContextEntry(words, base, ports.config.capabilities)
-      : checkContextEntry(words, base, ports.config.capabilities);
+    const reason = this.#check();
     const present = getField(contextEntry.fields.present, words, base) === 1;
     const slot = provenanceSlot.context;
     this.#reader.use({ structure, address, words, base, wordCount, slot }, present, reason);
     this.#noteFaultProcessing();
+    if (reason === 0 || ports.config.capabilities.CM === 1) {
+      this.#fillCache(step, wordCount, reason === 0);
+    }
     if (reason !== 0) {
-      // With CM=0 nothing that faults is cached (VT-d 6.1).
       return -reason;
     }
-    this.#fillCache(step, wordCount);
     this.#latched();
     return 0;
   }
 
-  #fillCache(step: StepContext, wordCount: number): void {
+  #check(): number {
+    const { state, words, ports } = this.#reader;
+    const check = this.#isScalable ? checkScalableContextEntry : checkContextEntry;
+    return check(words, state.context.base, ports.config.capabilities);
+  }
+
+  /** With CM = 0 nothing that faults is cached; with CM = 1 it is, in legacy mode under DID 0 (VT-d 6.1, 6.2.2). */
+  #fillCache(step: StepContext, wordCount: number, isGood: boolean): void {
     const { state, ports, request } = this.#reader;
     const { base } = state.context;
     const { words } = this.#reader;
     // Only legacy entries have a DID; a scalable context cache has no DID tag (VT-d 6.2.1 Table 17).
-    const did = this.#isScalable ? 0 : getField(contextEntry.fields.domainId, words, base);
+    const did = this.#isScalable || !isGood ? 0 : getField(contextEntry.fields.domainId, words, base);
     const pointer = this.#isScalable
       ? getAddress(scalableContextEntry.fields.pasidDirectoryPointer, words, base)
       : taggedContextPointer(words, base);
@@ -156,7 +169,7 @@ export class ContextLookup {
       { sid: request.sid, pasid: 0, hasPasid: false, did, pgtt: 0, iova: 0 },
       {
         payload: { length: wordCount, word: (i) => state.context.get(i) },
-        pointer,
+        pointer: isGood ? pointer : noPointer,
         provenance: (slot) => state.provenance(slot),
       },
     );
@@ -175,17 +188,6 @@ export class ContextLookup {
       state.pgttTag.set(1);
     }
     state.moveTo(this.#isScalable ? walkPhase.pasid : walkPhase.pageWalk);
-  }
-
-  /** 0, or what translation requests and translated requests are refused with (VT-d 7.1.3 Table 30: 44h, Dh). */
-  deviceTlbFault(): number {
-    const { words, state } = this.#reader;
-    const { base } = state.context;
-    if (this.#isScalable) {
-      return getField(scalableContextEntry.fields.deviceTlbEnable, words, base) === 1 ? 0 : 0x44;
-    }
-    const type = getField(contextEntry.fields.translationType, words, base);
-    return type === contextTranslationType.withDeviceTlb ? 0 : 0xd;
   }
 
   #noteFaultProcessing(): void {

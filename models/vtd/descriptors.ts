@@ -294,13 +294,24 @@ function lowestZeroBit(value: number): number {
 interface DescriptorRule {
   readonly layout: EntryLayout<string, 'PDS'>;
   readonly granularities: readonly number[] | undefined;
+  /** Page-selective where the granularity says so, with AM in bits 69:64. */
+  readonly hasAddressMask?: boolean;
 }
+
+/** G of a page-selective invalidation of any type that has one. */
+const pageGranularity = 3;
 
 const rules: ReadonlyMap<number, DescriptorRule> = new Map<number, DescriptorRule>([
   [descriptorType.context, { layout: contextDescriptor, granularities: Object.values(granularityCodes.context) }],
-  [descriptorType.iotlb, { layout: iotlbDescriptor, granularities: Object.values(granularityCodes.iotlb) }],
+  [
+    descriptorType.iotlb,
+    { layout: iotlbDescriptor, granularities: Object.values(granularityCodes.iotlb), hasAddressMask: true },
+  ],
   [descriptorType.wait, { layout: waitDescriptor, granularities: undefined }],
-  [descriptorType.piotlb, { layout: piotlbDescriptor, granularities: Object.values(granularityCodes.piotlb) }],
+  [
+    descriptorType.piotlb,
+    { layout: piotlbDescriptor, granularities: Object.values(granularityCodes.piotlb), hasAddressMask: true },
+  ],
   [
     descriptorType.pasidCache,
     { layout: pasidCacheDescriptor, granularities: Object.values(granularityCodes['pasid-cache']) },
@@ -310,7 +321,10 @@ const rules: ReadonlyMap<number, DescriptorRule> = new Map<number, DescriptorRul
   // Its one bit of granularity has no invalid value.
   [descriptorType.interruptEntry, { layout: interruptEntryDescriptor, granularities: undefined }],
   [descriptorType.pageGroupResponse, { layout: pageGroupResponseDescriptor, granularities: undefined }],
-  [descriptorType.hpt, { layout: hptDescriptor, granularities: Object.values(granularityCodes.hpt) }],
+  [
+    descriptorType.hpt,
+    { layout: hptDescriptor, granularities: Object.values(granularityCodes.hpt), hasAddressMask: true },
+  ],
 ]);
 
 /** IQERCD.IQEI (VT-d 11.4.9.9). */
@@ -321,7 +335,8 @@ const lastType = { legacy: 5, scalable: 0xa } as const;
 /**
  * 0, or the IQEI code of a descriptor of eight words that the queue must refuse: 3 for a type the mode does not have
  * (legacy 1 to 5, scalable 1 to Ah), 4 for reserved bits, and 4 as well for an invalid granularity, for which the
- * specification has no code of its own. AM is not compared with CAP.MAMV.
+ * specification has no code of its own. Likewise for AM above
+ * CAP.MAMV, for which QEMU stops the queue too.
  */
 export function descriptorError(
   words: ArrayLike<number>,
@@ -340,6 +355,11 @@ export function descriptorError(
   if (!zeroUnderMask(words, base, reservedMask(rule.layout, capabilities))) {
     return reservedField;
   }
+  if (rule.granularities === undefined) {
+    return 0;
+  }
   const code = getField(contextDescriptor.fields.granularity, words, base);
-  return rule.granularities === undefined || rule.granularities.includes(code) ? 0 : reservedField;
+  const isPage = rule.hasAddressMask && code === pageGranularity;
+  const masksTooMuch = isPage && getField(iotlbDescriptor.fields.addressMask, words, base) > capabilities.MAMV;
+  return rule.granularities.includes(code) && !masksTooMuch ? 0 : reservedField;
 }

@@ -41,6 +41,8 @@ export interface InFlightPorts {
   readonly walks: readonly WalkState[];
   readonly deviceTlbs: DeviceTlbPort;
   readonly itags: ItagPool;
+  /** Every invalidation of translation caches flushes the chipset's write buffer, if there is one (VT-d 6.8). */
+  readonly flushWriteBuffer: () => void;
   /** A wait with IF = 1 is complete. */
   readonly interrupt: () => void;
 }
@@ -202,6 +204,8 @@ export class InFlightInvalidations {
       return;
     }
     if (this.#rows.get(row, column.stage) === stage.fetched) {
+      // Before any walk is let go by: what begins from here reads what software has stored.
+      this.#ports.flushWriteBuffer();
       // An IOTLB invalidation drains what is translated or being walked for (VT-d 6.5.4); that it, or any other, waits
       // for table entries being fetched is UNVERIFIED.
       const { invalidationWaitsForFetch: waits } = this.#config;
@@ -216,10 +220,19 @@ export class InFlightInvalidations {
         mode: this.#config.mode,
         dropsAll: this.#config.invalidationScope === 'coarser' && context.choose('invalidation scope', 2) === 1,
       });
-      // A request may have found a row that a request waited for had filled just before: it is on its way to memory and
-      // has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by nothing that would wait.
+      // A request may have found a row that a request waited for had filled just before: it is on its way to memory, or
+      // walks below that row, and has to arrive before software is told (VT-d 6.5.4). Only the IOTLB is followed by
+      // nothing that would wait.
       const drains = this.#drains(row);
-      this.#waitFor(row, stage.draining, (phase) => drains && phase === walkPhase.access);
+      if (drains) {
+        this.#keepFromCaching(row);
+      }
+      this.#waitFor(
+        row,
+        stage.draining,
+        (phase, walk) =>
+          drains && (phase === walkPhase.access || (phase === walkPhase.pageWalk && walk.belowCached.get() === 1)),
+      );
     }
     if (this.#rows.get(row, column.stage) === stage.draining && this.#rows.get(row, column.waitsFor) === 0) {
       this.#rows.remove(row);
@@ -249,7 +262,7 @@ export class InFlightInvalidations {
   }
 
   /** Only requests that the invalidation is about are waited for: "only that domain, only that range" (VT-d 6.5.4). */
-  #waitFor(row: number, next: number, concerns: (phase: WalkPhase) => boolean): void {
+  #waitFor(row: number, next: number, concerns: (phase: WalkPhase, walk: WalkState) => boolean): void {
     const scope = invalidationScope(this.#arena.words, this.#wordsBase(row));
     const inRange = this.#config.pageInvalidationDrains === 'range' ? scope.inRange : undefined;
     const mayBeInRange = (walk: WalkState): boolean =>
@@ -261,10 +274,25 @@ export class InFlightInvalidations {
         (scope.did === undefined || walk.mayHaveDid(scope.did)) &&
         (scope.pasid === undefined || walk.mayHavePasid(scope.pasid)) &&
         mayBeInRange(walk);
-      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase) ? 1 << walk.walker : 0;
+      waitsFor |= phase !== walkPhase.idle && isMeant && concerns(phase, walk) ? 1 << walk.walker : 0;
     }
     this.#rows.set(row, column.stage, next);
     this.#rows.set(row, column.waitsFor, waitsFor);
+  }
+
+  /** A walk under way may hold intermediate entries that are gone from the caches now; it must not bring them back. */
+  #keepFromCaching(row: number): void {
+    const { firstStagePagingEntries, secondStagePagingEntries } = this.#config;
+    if (firstStagePagingEntries + secondStagePagingEntries === 0) {
+      return;
+    }
+    const { did, pasid } = invalidationScope(this.#arena.words, this.#wordsBase(row));
+    for (const walk of this.#ports.walks) {
+      const isMeant = (did === undefined || walk.mayHaveDid(did)) && (pasid === undefined || walk.mayHavePasid(pasid));
+      if (walk.phase === walkPhase.pageWalk && isMeant) {
+        walk.mustNotCache.set(1);
+      }
+    }
   }
 
   #completeWait(row: number): void {

@@ -1,5 +1,5 @@
 import type { StepContext } from '../../sim/operation.ts';
-import { latchedDid, latchedPgtt, latchedPointer } from './latched-translation.ts';
+import { deviceTlbFault, latchedDid, latchedPgtt, latchedPointer } from './latched-translation.ts';
 import type { PasidLookup } from './pasid-lookup.ts';
 import type { DmaRequest, TableReader } from './table-reader.ts';
 import { provenanceSlots } from './translation-caches.ts';
@@ -13,6 +13,8 @@ export const notTranslated = -0xffff;
 export class IotlbAccess {
   /** Output address, or {@link notTranslated}. */
   readonly lookUp: WalkStep;
+  /** The same for a translation request, which comes to the unit with this look-up. */
+  readonly lookUpForDeviceTlb: WalkStep;
   /** Installs {@link output}. */
   readonly fill: WalkStep;
   /** Output address of the walk, in bytes; set before {@link fill} is yielded. */
@@ -25,11 +27,18 @@ export class IotlbAccess {
     this.#pasidLookup = pasidLookup;
     const { lookup } = reader.ports.config.timing;
     this.lookUp = new WalkStep('the IOTLB', lookup, () => this.find());
+    this.lookUpForDeviceTlb = new WalkStep('the IOTLB', lookup, () => {
+      reader.state.moveTo(walkPhase.context);
+      return this.find(true);
+    });
     this.fill = new WalkStep('the IOTLB fill', lookup, (step) => this.#install(step));
   }
 
-  /** Output address on a hit. Look-up tags are those of VT-d 6.2.1 Table 17; comparing the DID too is a knob. */
-  find(): number {
+  /**
+   * Output address on a hit. Look-up tags are those of VT-d 6.2.1 Table 17; comparing the DID too is a knob. What was
+   * filled under a context entry without DTE answers no translation request.
+   */
+  find(forDeviceTlb = false): number {
     const { ports, state, request } = this.#reader;
     const { caches, config, arena } = ports;
     const { iotlb } = caches;
@@ -49,7 +58,8 @@ export class IotlbAccess {
       return notTranslated;
     }
     const payload = iotlb.payloadBase(row);
-    if (arena.get(payload + 2) !== accessOf(request)) {
+    const rights = arena.get(payload + 2);
+    if ((rights & ~deviceTlbRight) !== accessOf(request) || (forDeviceTlb && (rights & deviceTlbRight) === 0)) {
       // Filled by an access of the other kind: the page may allow this one too, so the walk decides.
       return notTranslated;
     }
@@ -75,8 +85,13 @@ export class IotlbAccess {
         ? pasidCache.find((r) => pasidCache.sid(r) === sid && pasidCache.pasid(r) === tablePasid)
         : -1;
     const did = cached === -1 ? latchedDid(this.#reader) : pasidCache.did(cached);
+    state.moveTo(walkPhase.access);
+    if (state.mustNotCache.get() === 1) {
+      return 0;
+    }
     const frame = Math.floor(this.output / 4096);
-    const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), accessOf(request)];
+    const rights = accessOf(request) | (deviceTlbFault(this.#reader) === 0 ? deviceTlbRight : 0);
+    const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), rights];
     caches.iotlb.fill(
       step,
       { sid, pasid: tablePasid, hasPasid: pasid >= 0, did, pgtt: latchedPgtt(this.#reader), iova },
@@ -86,10 +101,12 @@ export class IotlbAccess {
         provenance: (slot) => state.provenance(slot),
       },
     );
-    state.moveTo(walkPhase.access);
     return 0;
   }
 }
+
+/** Beside the access: the context entry lets the function cache the translation itself. */
+const deviceTlbRight = 4;
 
 /** What a cached translation remembers of the access that filled it: it proves no more permission than that one needed. */
 export function accessOf({ write }: Pick<DmaRequest, 'write'>): number {

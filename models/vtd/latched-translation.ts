@@ -1,6 +1,7 @@
 import { getAddress, getField } from '../entry-layout.ts';
 import { contextEntry, contextTranslationType } from './entries/context-entry.ts';
 import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from './entries/pasid-entry.ts';
+import { scalableContextEntry } from './entries/scalable-context-entry.ts';
 import { taggedContextPointer, taggedPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
 
@@ -28,6 +29,19 @@ export function latchedPgtt({ isScalable, words, state }: TableReader): number {
 /** The table pointer that caches keep under the DID of the entry in the latch. */
 export function latchedPointer({ isScalable, words, state }: TableReader): number {
   return isScalable ? taggedPointer(words, state.pasid.base) : taggedContextPointer(words, state.context.base);
+}
+
+/**
+ * Whether the context entry in the latch lets the function ask for translations and use them: 0, or what it is refused
+ * with (VT-d 7.1.3 Table 30: 44h, in legacy mode Dh).
+ */
+export function deviceTlbFault({ isScalable, words, state }: TableReader): number {
+  const { base } = state.context;
+  if (isScalable) {
+    return getField(scalableContextEntry.fields.deviceTlbEnable, words, base) === 1 ? 0 : 0x44;
+  }
+  const type = getField(contextEntry.fields.translationType, words, base);
+  return type === contextTranslationType.withDeviceTlb ? 0 : 0xd;
 }
 
 /** The page walk that the entry in the latch asks for. */

@@ -316,7 +316,7 @@ export class PageWalk {
 
   /** Scalable-mode page walks snoop by SMPWC and PWSNP, which drivers set, whatever ECAP.C says (VT-d 9.6). */
   get #isCoherent(): boolean {
-    return !this.#isLegacy;
+    return !this.#isLegacy && this.#ports.config.capabilities.RWBF === 0;
   }
 
   get #isLegacy(): boolean {

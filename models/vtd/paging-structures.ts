@@ -60,6 +60,7 @@ export class PagingStructures {
         const { sid, iova } = this.#reader.request;
         cache.noteHit(row, iova, sid);
         this.#dependOn(cache, row);
+        this.#reader.state.belowCached.set(1);
         const base = cache.payloadBase(row);
         const frame = (arena.get(base + payload.frame) >>> 0) + arena.get(base + payload.frame + 1) * 0x1_0000_0000;
         return { level, address: frame * 4096, rights: arena.get(base + payload.rights) };
@@ -71,6 +72,9 @@ export class PagingStructures {
   /** Keeps the table that an intermediate entry leads to, which is there as soon as the entry has been read. */
   fill(step: StepContext, stage: Stage, address: number, table: CachedTable): void {
     const { state, request } = this.#reader;
+    if (state.mustNotCache.get() === 1) {
+      return;
+    }
     const frame = table.address / 4096;
     const [firstRoot, secondRoot] = this.#roots();
     const words = [frame | 0, Math.floor(frame / 0x1_0000_0000), table.rights, firstRoot, secondRoot];

@@ -3,7 +3,7 @@ import { getAddress, getField } from '../entry-layout.ts';
 import { checkPasidDirectoryEntry, pasidDirectoryEntry } from './entries/pasid-directory-entry.ts';
 import { checkPasidEntry, pasidEntry } from './entries/pasid-entry.ts';
 import { scalableContextEntry } from './entries/scalable-context-entry.ts';
-import { taggedPointer } from './entries/tagged-pointer.ts';
+import { noPointer, taggedPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
 import { provenanceSlot, walkPhase } from './walk-state.ts';
 import { hit, miss, WalkStep } from './walk-step.ts';
@@ -81,6 +81,12 @@ export class PasidLookup {
     for (const slot of Object.values(provenanceSlot)) {
       state.setProvenance(slot, pasidCache.provenance(row, slot));
     }
+    const { capabilities } = ports.config;
+    const reason = capabilities.CM === 0 ? 0 : checkPasidEntry(this.#reader.words, state.pasid.base, capabilities);
+    if (reason !== 0) {
+      this.#reader.noteCachedFault('pasid-cache', reason);
+      return -reason;
+    }
     state.moveTo(walkPhase.pageWalk);
     return hit;
   }
@@ -140,7 +146,8 @@ export class PasidLookup {
     }
     const quantum = this.#reader.takeQuantum(step);
     this.#reader.read('pasid-entry', address, quantum, { into: state.pasid, wordCount: 4 });
-    if (quantum === 0) {
+    // With CM=1 the tag is known only once it is known whether the entry faults.
+    if (quantum === 0 && ports.config.capabilities.CM === 0) {
       state.didTag.set(getField(pasidEntry.fields.domainId, this.#reader.words, state.pasid.base) + 1);
       state.pgttTag.set(getField(pasidEntry.fields.pgtt, this.#reader.words, state.pasid.base) + 1);
     }
@@ -156,19 +163,22 @@ export class PasidLookup {
     if (getField(pasidEntry.fields.faultProcessingDisable, words, base) === 1) {
       state.faultsDisabled.set(1);
     }
+    if (reason === 0 || ports.config.capabilities.CM === 1) {
+      this.#fillCache(step, reason === 0);
+    }
     if (reason !== 0) {
-      // With CM=0 nothing that faults is cached (VT-d 6.1).
       return -reason;
     }
-    this.#fillCache(step);
     state.moveTo(walkPhase.pageWalk);
     return 0;
   }
 
-  #fillCache(step: StepContext): void {
+  /** With CM = 0 nothing that faults is cached; with CM = 1 it is, under DID 0 (VT-d 6.1, 6.2.3). */
+  #fillCache(step: StepContext, isGood: boolean): void {
     const { state, ports, request, words } = this.#reader;
     const { base } = state.pasid;
-    const did = getField(pasidEntry.fields.domainId, words, base);
+    const did = isGood ? getField(pasidEntry.fields.domainId, words, base) : 0;
+    state.didTag.set(did + 1);
     const pgtt = getField(pasidEntry.fields.pgtt, words, base);
     ports.caches.pasidCache.fill(
       step,
@@ -179,7 +189,7 @@ export class PasidLookup {
           length: state.pasid.length + 1,
           word: (i) => (i < state.pasid.length ? state.pasid.get(i) : state.faultsDisabled.get()),
         },
-        pointer: taggedPointer(words, base),
+        pointer: isGood ? taggedPointer(words, base) : noPointer,
         provenance: (slot) => state.provenance(slot),
       },
     );

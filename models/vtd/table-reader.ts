@@ -4,7 +4,7 @@ import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import { type PhysicalMemory, wordsOf } from '../memory/physical-memory.ts';
-import { provenanceOf, type Structure, type SystemTrace, type TraceEvent } from '../trace-events.ts';
+import { type CacheName, provenanceOf, type Structure, type SystemTrace, type TraceEvent } from '../trace-events.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import type { WalkState } from './walk-state.ts';
@@ -46,6 +46,7 @@ export class TableReader {
   readonly state: WalkState;
   readonly #reads: Channel<Extract<TraceEvent, { kind: 'entry-read' }>>;
   readonly #used: Channel<Extract<TraceEvent, { kind: 'entry-used' }>>;
+  readonly #cachedFaults: Channel<Extract<TraceEvent, { kind: 'cached-fault' }>>;
   /** The request under way; set before its first step. */
   request: DmaRequest = { sid: 0, pasid: -1, iova: 0, write: false };
 
@@ -54,6 +55,7 @@ export class TableReader {
     this.state = state;
     this.#reads = ports.trace.channel('entry-read');
     this.#used = ports.trace.channel('entry-used');
+    this.#cachedFaults = ports.trace.channel('cached-fault');
   }
 
   /** All arena words, for layouts; the latches are at {@link WalkState}'s bases. */
@@ -103,6 +105,15 @@ export class TableReader {
       const { structure, address } = entry;
       const words = wordsOf(entry.words, entry.base, entry.wordCount);
       this.#used.emit({ kind: 'entry-used', structure, entry: id, address, present, version, reason, words });
+    }
+  }
+
+  /** Says that a cache has answered a request with an entry that faults, as it does with CM = 1. */
+  noteCachedFault(cache: CacheName, reason: number): void {
+    if (this.#cachedFaults.active) {
+      const { sid, pasid, iova } = this.request;
+      const provenance = this.state.provenanceList();
+      this.#cachedFaults.emit({ kind: 'cached-fault', cache, sid, pasid, iova, reason, provenance });
     }
   }
 

@@ -1,14 +1,17 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert, unmodelled } from '../../sim/assert.ts';
+import { Cell } from '../../sim/containers.ts';
 import type { Kernel } from '../../sim/kernel.ts';
 import type { Operation } from '../../sim/operation.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { WriteBuffer } from '../memory/write-buffer.ts';
 import type { SystemTrace } from '../trace-events.ts';
 import type { DeviceTlbPort } from './device-tlb-port.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import { pagingPayloadWords } from './paging-structures.ts';
+import { QueueStep } from './queue-step.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkState } from './walk-state.ts';
@@ -19,6 +22,8 @@ export const maxWalkers = 31;
 
 /** Offsets of the registers that drivers use in a run (VT-d 11.4); the others are set up before it. */
 export const registerOffset = {
+  globalCommand: 0x18,
+  globalStatus: 0x1c,
   faultStatus: 0x34,
   invalidationQueueHead: 0x80,
   invalidationQueueTail: 0x88,
@@ -27,12 +32,17 @@ export const registerOffset = {
 } as const;
 
 const registerNames: ReadonlyMap<number, string> = new Map([
+  [registerOffset.globalCommand, 'GCMD'],
+  [registerOffset.globalStatus, 'GSTS'],
   [registerOffset.faultStatus, 'FSTS'],
   [registerOffset.invalidationQueueHead, 'IQH'],
   [registerOffset.invalidationQueueTail, 'IQT'],
   [registerOffset.invalidationCompletionStatus, 'ICS'],
   [registerOffset.invalidationQueueError, 'IQERCD'],
 ]);
+
+/** GCMD.WBF and GSTS.WBFS: flush the chipset's write buffer; it is under way (VT-d 6.8). */
+export const writeBufferFlush = 2 ** 27;
 
 export interface TranslationUnitPorts {
   readonly arena: Arena;
@@ -41,6 +51,8 @@ export interface TranslationUnitPorts {
   readonly registry: EntryRegistry;
   readonly trace: SystemTrace;
   readonly deviceTlbs: DeviceTlbPort;
+  /** Of a chipset with CAP.RWBF = 1. */
+  readonly writeBuffer: WriteBuffer | undefined;
   /** RTADDR: physical address of the root table. */
   readonly rootTable: number;
   /** IQA: physical address of the invalidation queue. */
@@ -56,6 +68,8 @@ export class TranslationUnit {
   readonly #config: VtdConfig;
   readonly #caches: TranslationCaches;
   readonly #walks: WalkState[] = [];
+  /** GSTS.WBFS: 1 while a flush of the write buffer is under way. */
+  readonly #flushing: Cell;
 
   constructor(config: VtdConfig, ports: TranslationUnitPorts) {
     const { arena, trace, memory } = ports;
@@ -94,12 +108,14 @@ export class TranslationUnit {
         lookupTags: ['did', 'level', 'page'],
       }),
     };
+    this.#flushing = new Cell(arena, 'vtd.gsts.wbfs');
     this.queue = new InvalidationQueue(arena, config, ports.queueAddress, {
       memory,
       caches: this.#caches,
       trace,
       walks: this.#walks,
       deviceTlbs: ports.deviceTlbs,
+      flushWriteBuffer: () => ports.writeBuffer?.flush(),
     });
   }
 
@@ -112,6 +128,9 @@ export class TranslationUnit {
     };
     add('invalidation fetch', this.queue.fetchStep());
     add('invalidation', this.queue.executeStep());
+    if (this.#ports.writeBuffer !== undefined) {
+      add('write buffer flush', this.#flushStep(this.#ports.writeBuffer));
+    }
     for (const [itag, body] of this.queue.timeoutSteps().entries()) {
       add(`timer of ITag ${itag}`, body);
     }
@@ -136,6 +155,9 @@ export class TranslationUnit {
       written.emit({ kind: 'register-written', register, words });
     }
     switch (offset) {
+      case registerOffset.globalCommand:
+        this.#command(word);
+        return;
       case registerOffset.invalidationQueueTail:
         this.queue.writeTail(word);
         return;
@@ -150,10 +172,27 @@ export class TranslationUnit {
     }
   }
 
+  /** Of GCMD only the flush of the write buffer is modelled; without such a buffer it is over at once. */
+  #command(word: number): void {
+    if ((word & writeBufferFlush) === 0) {
+      unmodelled(`a write of 0x${word.toString(16)} to GCMD`);
+    }
+    this.#flushing.set(this.#ports.writeBuffer === undefined ? 0 : 1);
+  }
+
+  #flushStep(writeBuffer: WriteBuffer): Operation<void> {
+    return new QueueStep('a flush of the write buffer', this.#config.timing.invalidation, {
+      ready: () => this.#flushing.get() === 1,
+      work: () => {
+        writeBuffer.flush();
+        this.#flushing.set(0);
+      },
+    });
+  }
+
   /** The words of a register, lowest first. */
   readRegister(offset: number, wordCount: number): readonly number[] {
-    const value = this.#registerValue(offset);
-    const words = Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
+    const words = this.peekRegister(offset, wordCount);
     const read = this.#ports.trace.channel('register-read');
     if (read.active) {
       read.emit({ kind: 'register-read', register: registerNames.get(offset) ?? '', words });
@@ -161,8 +200,16 @@ export class TranslationUnit {
     return words;
   }
 
+  /** The same for guards of steps, which no one sees. */
+  peekRegister(offset: number, wordCount: number): readonly number[] {
+    const value = this.#registerValue(offset);
+    return Array.from({ length: wordCount }, (_, i) => value[i] ?? 0);
+  }
+
   #registerValue(offset: number): readonly number[] {
     switch (offset) {
+      case registerOffset.globalStatus:
+        return [this.#flushing.get() * writeBufferFlush];
       case registerOffset.faultStatus:
         return [this.queue.errors.status];
       case registerOffset.invalidationQueueHead:

@@ -31,6 +31,10 @@ export class WalkState {
   readonly didTag: Cell;
   /** PGTT plus 1, 0: not known yet; 1 in legacy mode, which has none. */
   readonly pgttTag: Cell;
+  /** 1 when the page walk began below a row of a paging-structure cache. */
+  readonly belowCached: Cell;
+  /** 1 when an invalidation has overtaken the page walk: what it has read may be old and must not be cached. */
+  readonly mustNotCache: Cell;
   /** Page number of the request's address, in two words. */
   readonly #page: WordArray;
   readonly #provenance: WordArray;
@@ -46,6 +50,8 @@ export class WalkState {
     this.pasidTag = new Cell(arena, `${name}.pasid-tag`);
     this.didTag = new Cell(arena, `${name}.did-tag`);
     this.pgttTag = new Cell(arena, `${name}.pgtt-tag`);
+    this.belowCached = new Cell(arena, `${name}.below-cached`);
+    this.mustNotCache = new Cell(arena, `${name}.must-not-cache`);
     this.#page = new WordArray(arena, `${name}.page`, 2);
     this.#provenance = new WordArray(arena, `${name}.provenance`, provenanceSlots);
     this.#phase = new Cell(arena, `${name}.phase`);
@@ -72,6 +78,8 @@ export class WalkState {
     this.pasidTag.set(0);
     this.didTag.set(0);
     this.pgttTag.set(0);
+    this.belowCached.set(0);
+    this.mustNotCache.set(0);
     this.moveTo(walkPhase.idle);
   }
 

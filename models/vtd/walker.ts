@@ -4,6 +4,7 @@ import type { Channel } from '../../sim/trace.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
 import { IotlbAccess, notTranslated } from './iotlb-access.ts';
+import { deviceTlbFault } from './latched-translation.ts';
 import { isInterruptRange, PageTranslation } from './page-translation.ts';
 import { PasidLookup } from './pasid-lookup.ts';
 import { RequestEnd } from './request-end.ts';
@@ -78,16 +79,16 @@ export class Walker {
   *translationRequest(request: DmaRequest, complete: (completion: TranslationCompletion) => void): Flow {
     this.#reader.request = request;
     yield this.#beginTranslation;
-    let output = (yield this.#contextLookup.find(true)) as number;
-    if (output >= 0) {
-      // Whether the function may ask is in the context entry alone, so that comes before the IOTLB here.
-      output = (yield this.#vetTranslation) as number;
-    }
-    if (output === notTranslated && this.#ports.config.iotlbFirst) {
-      output = (yield this.#iotlb.lookUp) as number;
-    }
+    const { iotlbFirst } = this.#ports.config;
+    let output = iotlbFirst ? ((yield this.#iotlb.lookUpForDeviceTlb) as number) : notTranslated;
     if (output === notTranslated) {
-      output = (yield this.#translate(request)) as number;
+      output = (yield this.#contextLookup.find(!iotlbFirst)) as number;
+      if (output >= 0) {
+        output = (yield this.#vetTranslation) as number;
+      }
+      if (output >= 0) {
+        output = (yield this.#translate(request)) as number;
+      }
     }
     this.#end.output = output;
     this.#complete = complete;
@@ -167,18 +168,15 @@ export class Walker {
     this.#state.leaveDomains();
   }
 
-  /** {@link notTranslated}, or what the request is refused with. */
+  /** 0, or what the request is refused with. */
   #vet(): number {
-    if (!this.#reader.isScalable && this.#reader.request.pasid >= 0) {
-      return -0x31;
-    }
-    const reason = this.#contextLookup.deviceTlbFault();
-    return reason === 0 ? notTranslated : -reason;
+    const hasNoPasids = !this.#reader.isScalable && this.#reader.request.pasid >= 0;
+    return hasNoPasids ? -0x31 : -deviceTlbFault(this.#reader);
   }
 
   #vetTranslatedRequest(): number {
     const refused = this.#vet();
-    if (refused !== notTranslated) {
+    if (refused < 0) {
       return refused;
     }
     // No invalidation here waits for it any more: the function itself does, before it answers (VT-d 6.5.4).

@@ -1,7 +1,8 @@
 import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
-import { checkDid, checkLegacyStage, checkPasid, mappedBits } from './check-machine.ts';
+import { mappedBits } from './check-domains.ts';
+import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { parsePlace } from './place.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';

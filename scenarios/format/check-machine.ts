@@ -1,12 +1,10 @@
 import { notPresent } from '../../models/linux/flow-definition.ts';
 import { maxWalkers } from '../../models/vtd/translation-unit.ts';
+import { checkDomains } from './check-domains.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import type { World } from './schema.ts';
 import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from './world-plan.ts';
 
-const pageBytes = 4096;
-/** Four levels of tables; the upper half of a first-stage range is not canonical. */
-export const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
 /** The name of a process of the IOMMU: pictures tell columns by names. */
 const engineName = 'invalidation';
 
@@ -15,8 +13,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
-    ...checkDomainNames(world),
-    ...checkMaps(world),
+    ...checkDomains(world),
     ...checkStart(world),
     ...checkTaskNames(world),
   ];
@@ -54,6 +51,15 @@ function checkPlatform({ platform }: World): readonly Problem[] {
     const message = `a CPU step takes at least cpuStepNs, ${cpuStepNs}, but at most preemptMaxNs, ${preemptMaxNs}`;
     problems.push({ path: ['platform', 'cpuStepNs'], part: 'key', message, hint: 'make preemptMaxNs greater' });
   }
+  if (iommu.capabilities.RWBF === 1 && !iommu.coherentWalks) {
+    problems.push({
+      path: ['platform', 'iommu', 'capabilities', 'RWBF'],
+      part: 'key',
+      message:
+        'stores stay in a write buffer or in CPU caches, not in both: there is one view of memory behind the CPUs',
+      hint: 'set platform.iommu.coherentWalks: true',
+    });
+  }
   if (iommu.iotlbLookupComparesDid && iommu.iotlbFirst) {
     problems.push({
       path: ['platform', 'iommu', 'iotlbLookupComparesDid'],
@@ -72,35 +78,6 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
     owners.set(requesterId, owner ?? device);
     const path = ['platform', 'devices', device, 'requesterId'];
     return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
-  });
-}
-
-/** A flow and `start.attach` take this name for an entry that leads to no domain. */
-function checkDomainNames({ domains }: World): readonly Problem[] {
-  return Object.hasOwn(domains, notPresent)
-    ? [{ path: ['domains', notPresent], part: 'key', message: `"${notPresent}" is no name of a domain` }]
-    : [];
-}
-
-function checkMaps({ domains }: World): readonly Problem[] {
-  return Object.entries(domains).flatMap(([domain, { stage, map }]) => {
-    const seen = new Map<number, string>();
-    return Object.keys(map).flatMap((text): readonly Problem[] => {
-      const at = { path: ['domains', domain, 'map', text], part: 'key' } as const;
-      // Exact also for numbers that a number cannot hold.
-      const iova = BigInt(text);
-      const bits = mappedBits[stage];
-      if (iova % BigInt(pageBytes) !== 0n) {
-        const hint = `the page begins at 0x${(iova - (iova % BigInt(pageBytes))).toString(16)}`;
-        return [{ ...at, message: `the IOVA ${text} is not the beginning of a 4 KB page`, hint }];
-      }
-      if (iova >= 1n << BigInt(bits)) {
-        return [{ ...at, message: `the IOVA ${text} is too great: tables of stage ${stage} map ${bits} bits` }];
-      }
-      const earlier = seen.get(Number(iova));
-      seen.set(Number(iova), text);
-      return earlier === undefined ? [] : [{ ...at, message: `${text} is the same IOVA as ${earlier}` }];
-    });
   });
 }
 

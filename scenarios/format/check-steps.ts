@@ -98,7 +98,10 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
     return checkFlow(world, { name: step.flow, values: step.with, path });
   }
   if ('submit' in step) {
-    return step.submit.flatMap((invalidation, i) => checkInvalidation(world, invalidation, [...path, 'submit', i]));
+    return [
+      ...checkBatch(world, step.submit.length, [...path, 'submit']),
+      ...step.submit.flatMap((invalidation, i) => checkInvalidation(world, invalidation, [...path, 'submit', i])),
+    ];
   }
   if ('begin' in step) {
     return step.begin.targets.flatMap((target, i) =>
@@ -125,6 +128,21 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
     ...(until === undefined ? [] : checkRegister(until, [...path, 'repeat', 'until', 'value'], loaded)),
     ...inner(step.steps, 'steps'),
   ];
+}
+
+/** qi_submit_sync waits until the ring has room for the batch, its wait, and one slot that always stays free. */
+function checkBatch({ platform }: World, count: number, path: Path): readonly Problem[] {
+  const { queueSlots } = platform.iommu;
+  return count + 2 <= queueSlots
+    ? []
+    : [
+        {
+          path,
+          part: 'key',
+          message: `${count} descriptors and a wait never have room in a ring of ${queueSlots} slots, one of which stays free`,
+          hint: 'submit fewer at once, or set platform.iommu.queueSlots',
+        },
+      ];
 }
 
 function bitsHint(bits: number): string {
@@ -162,6 +180,7 @@ function checkRegister(name: string, path: Path, registers: ReadonlySet<string>)
 function registersOf(steps: readonly InlineStep[]): readonly string[] {
   return steps.flatMap((step) => {
     if ('load' in step) return [step.load.as];
+    if ('submit' in step) return step.as === undefined ? [] : [step.as];
     if ('if' in step) return [...registersOf(step.do), ...registersOf(step.else)];
     return 'repeat' in step ? registersOf(step.steps) : [];
   });

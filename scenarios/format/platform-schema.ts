@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { name, ns } from './scalar-schemas.ts';
+import { queueGenerations } from '../../models/linux/vtd/queue-fault-check.ts';
+import { bareName, ns } from './scalar-schemas.ts';
 
 const window = z
   .strictObject({ minNs: ns, maxNs: ns })
@@ -20,7 +21,8 @@ const timing = z.strictObject({
 });
 
 const capabilities = z.strictObject({
-  CM: z.int().min(0).max(0).optional().describe('Caching mode; 1 is not modelled yet.'),
+  CM: z.int().min(0).max(1).optional().describe('Caching mode: entries that fault are cached too.'),
+  RWBF: z.int().min(0).max(1).optional().describe('Stores stay in a write buffer of the chipset until it is flushed.'),
   SRS: z.int().min(0).max(1).optional().describe('Supervisor requests supported.'),
   firstStageModeAlwaysUsed: z.int().min(0).max(1).optional().describe('FSPM is checked in every entry (UNVERIFIED).'),
 });
@@ -110,6 +112,13 @@ const atsConfig = z.strictObject({
 /** ATS of a device for which the scenario says only that it is on. */
 export const defaultAts = atsConfig.parse({});
 
+const linux = z.strictObject({
+  queuedInvalidation: z
+    .enum(queueGenerations)
+    .default('good-path')
+    .describe('What qi_submit_sync does when the queue reports an error; good-path never looks.'),
+});
+
 export const platform = z.strictObject({
   memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
   memoryPages: z.int().min(32).max(4096).default(64).describe('RAM in 4 KB pages, from address 0.'),
@@ -127,8 +136,9 @@ export const platform = z.strictObject({
     .default(0)
     .describe('Dirty lines that caches may write back by themselves in a run.'),
   iommu,
+  linux: linux.prefault({}),
   devices: z.record(
-    name,
+    bareName,
     z.strictObject({
       requesterId: z
         .string()

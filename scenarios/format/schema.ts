@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { platform } from './platform-schema.ts';
-import { address, name, pasid } from './scalar-schemas.ts';
+import { address, bareName, name, pasid } from './scalar-schemas.ts';
 import { flowArguments, step } from './steps-schema.ts';
 
 /*
@@ -16,10 +16,18 @@ const domain = z.strictObject({
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
-      z.union([name, z.strictObject({ page: name, writable: z.boolean().default(true) })]),
+      z.union([bareName, z.strictObject({ page: name, writable: z.boolean().default(true) })]),
     )
     .default({})
     .describe('IOVA of a 4 KB page: name of a page of memory, made when first named.'),
+  sameTables: z
+    .union([bareName, z.strictObject({ first: name.optional(), second: name.optional() })])
+    .optional()
+    .describe('A domain whose tables this one has too: all that both can have, or by stage.'),
+  entry: z
+    .record(z.string(), z.int().min(0))
+    .default({})
+    .describe('Fields of the PASID entry by their mnemonic (VT-d 9.6) that are other than what the driver sets.'),
 });
 
 const attachment = z.strictObject({ device: name, pasid: pasid.default(0), domain: name });
@@ -80,12 +88,12 @@ const maxTasks = 64;
 export const worldSchema = z.strictObject({
   platform,
   domains: z
-    .record(name, domain)
+    .record(bareName, domain)
     .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
     .default({}),
   start: start.prefault({}),
   tasks: z
-    .record(name, task)
+    .record(bareName, task)
     .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })
     .refine((tasks) => Object.keys(tasks).length <= maxTasks, { message: `there can be ${maxTasks} tasks` }),
   limits: limits.prefault({}),

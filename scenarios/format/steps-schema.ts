@@ -61,7 +61,10 @@ const simpleSteps = [
   z.strictObject({ load: z.strictObject({ from: place, as: name }) }),
   z.strictObject({ fence: barrierName }),
   z.strictObject({ flush: place }),
-  z.strictObject({ submit: z.array(invalidation).min(1).max(16) }),
+  z.strictObject({
+    submit: z.array(invalidation).min(1).max(16),
+    as: name.optional().describe('Name for what qi_submit_sync returns, 0 or an error; left out: nobody looks.'),
+  }),
   z.strictObject({ wait: z.strictObject({ for: place, value: z.int().min(0).max(0xffff_ffff) }) }),
   z.strictObject({ lock: place }),
   z.strictObject({ unlock: place }),

@@ -63,6 +63,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
+  [
+    { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },
+    'PASID cache keeps an entry that faults: 59h',
+  ],
   [{ kind: 'register-written', register: 'IQT', words: [0x40] }, 'write IQT = 0x40'],
   [
     { kind: 'entry-declared', ...pasidEntry, version: 2, words: attached },
@@ -152,7 +157,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
   [
     { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
-    'ask for a translation PASID 1: read of 0x1000',
+    'translation request PASID 1: read of 0x1000',
   ],
   [completion, 'answer: read of 0x5000 (page1)'],
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
@@ -170,11 +175,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
   [
     { kind: 'cache-filled', cache: 'device-tlb', ...tags, iova: 0x1010, pointer: -1, provenance: [] },
-    'fill device TLB: 0a:11.5, page 0x1000',
+    'fill device TLB: page 0x1000',
   ],
   [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
-    'drop from device TLB: 0a:11.5',
+    'drop from device TLB: a page of 0a:11.5',
   ],
   [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
   [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
@@ -236,6 +241,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   ],
   [{ kind: 'device-tlb-timeout', sid: 0x10, itag: 1 }, 'time-out of ITag 1: ITE'],
   [{ kind: 'descriptor-lost', slot: 2, words: [...waitWords] }, 'drop descriptor 2: wait'],
+  [{ kind: 'batch-submitted', slots: [3] }, 'submit descriptor 3'],
+  [{ kind: 'batch-submitted', slots: [127, 0] }, 'submit descriptors 127, 0'],
+  [{ kind: 'error-ignored', slots: [3], error: -110 }, 'ignore -ETIMEDOUT of descriptor 3 and go on'],
+  [{ kind: 'error-ignored', slots: [3], error: -22 }, 'ignore -EINVAL of descriptor 3 and go on'],
   [{ kind: 'interrupt-entries-invalidated', index: 5, indexMask: 0 }, 'invalidate interrupt entries: 5'],
   [{ kind: 'interrupt-entries-invalidated', index: 4, indexMask: 2 }, 'invalidate interrupt entries: 4 from 4'],
   [{ kind: 'interrupt-entries-invalidated', index: -1, indexMask: 0 }, 'invalidate interrupt entries: all'],

@@ -255,6 +255,19 @@ describe('a scenario with a mistake', () => {
       ['FILE:13:3: error: "invalidation" is a part of the IOMMU; name it otherwise'],
     ],
     [
+      'DID 0 with caching mode',
+      changed('did: 5', 'did: 0').replace('model: vtd,', 'model: vtd, capabilities: { CM: 1 },'),
+      ['FILE:8:27: error: with CM: 1 the DID 0 is reserved', '  hint: give the domain another one'],
+    ],
+    [
+      'a write buffer behind caches that are not coherent',
+      changed('model: vtd,', 'model: vtd, coherentWalks: false, capabilities: { RWBF: 1 },'),
+      [
+        'FILE:5:62: error: stores stay in a write buffer or in CPU caches, not in both: there is one view of memory behind the CPUs',
+        '  hint: set platform.iommu.coherentWalks: true',
+      ],
+    ],
+    [
       'steps: a page range that is none',
       steps(
         '{ submit: [{ piotlb: { did: 5, pasid: 1, address: 0x3000, addressMask: 1 } }] }',
@@ -267,6 +280,37 @@ describe('a scenario with a mistake', () => {
         '  hint: give the address of the range too',
         'FILE:12:177: error: addressMask is of a page-selective invalidation',
         '  hint: give the address of the range too',
+      ],
+    ],
+    [
+      'ATS that a device does not have',
+      changed('dma: { pasid: 1,', 'dma: { ats: true, pasid: 1,'),
+      ['FILE:13:39: error: "nic" has no ATS', '  hint: set platform.devices.nic.ats: true'],
+    ],
+    [
+      'a device that answers nothing anybody could mean',
+      changed('requesterId: "00:02.0"', 'requesterId: "00:02.0", ats: { answers: 0, entrys: 1 }'),
+      [
+        'FILE:6:61: error: "answers" must be at least 1, got 0',
+        'FILE:6:64: error: unknown key "entrys"',
+        '  hint: did you mean "entries"?',
+      ],
+    ],
+    [
+      'steps: device TLBs that are not there, and a range that is none',
+      steps(
+        '{ submit: [{ device-tlb: { device: nic } }, { pasid-device-tlb: { device: nix, pasid: 1 } }] }',
+        '{ submit: [{ device-tlb: { device: nic, address: 0x3000, addressMask: 1 } }] }',
+      ),
+      [
+        'FILE:12:66: error: "nic" has no device TLB',
+        '  hint: set platform.devices.nic.ats: true',
+        'FILE:12:105: error: unknown device "nix"',
+        '  hint: did you mean "nic"?',
+        'FILE:12:162: error: "nic" has no device TLB',
+        '  hint: set platform.devices.nic.ats: true',
+        'FILE:12:176: error: a range of 2 pages is aligned to its size',
+        '  hint: the range begins at 0x2000',
       ],
     ],
     [
@@ -341,6 +385,34 @@ describe('a scenario with a mistake', () => {
         '  hint: did you mean "old"?',
         'FILE:12:138: error: no load here gives "old"',
         '  hint: add "load: { from: ..., as: old }"',
+      ],
+    ],
+    [
+      'steps: a batch that the ring never has room for',
+      steps('{ submit: [{ iotlb: { did: 5 } }, { iotlb: { did: 6 } }, { iotlb: { did: 7 } }] }').replace(
+        'fetchOrder: any',
+        'fetchOrder: any, queueSlots: 4',
+      ),
+      [
+        'FILE:12:33: error: 3 descriptors and a wait never have room in a ring of 4 slots, one of which stays free',
+        '  hint: submit fewer at once, or set platform.iommu.queueSlots',
+      ],
+    ],
+    [
+      'steps: a result that nobody gives',
+      steps('{ submit: [{ iotlb: { did: 5 } }], as: result }', '{ if: { value: resutl, equals: 0 }, do: [] }'),
+      ['FILE:12:95: error: no load here gives "resutl"', '  hint: did you mean "result"?'],
+    ],
+    [
+      'a ring that is not a power of two, and a kernel that nobody has',
+      changed('fetchOrder: any', 'fetchOrder: any, queueSlots: 6').replace(
+        'memory: sc',
+        'memory: sc\n  linux: { queuedInvalidation: odd-slot }',
+      ),
+      [
+        'FILE:5:32: error: "odd-slot" is not a value of "queuedInvalidation"; expected one of "good-path", "odd-slots", "retry-for-ever", "presence-check", "whole-batch", "own-functions"',
+        '  hint: did you mean "odd-slots"?',
+        'FILE:6:53: error: 6 is not a value of "queueSlots"; expected one of 4, 8, 16, 32, 64, 128',
       ],
     ],
     [

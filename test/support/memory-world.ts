@@ -116,6 +116,7 @@ export class MemoryWorld {
       trace: this.trace,
       writeLocked: (address, words) => sink.apply({ kind: 'store', address, words }),
       readRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
+      peekRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
     });
     this.#cpus.set(number, cpu);
     return cpu;

@@ -3,8 +3,11 @@ import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/vtd/devi
 import { Fifo } from '../../sim/containers.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';
 
-/** By requester ID: how many completion messages answer a request, or that none does. Who is left out is not there. */
-export type EndpointSketch = Readonly<Record<number, number | 'silent'>>;
+/**
+ * By requester ID: how many completion messages answer a request, or that none does, as the function hangs or is gone
+ * from the bus. Who is left out takes no notice either.
+ */
+export type EndpointSketch = Readonly<Record<number, number | 'silent' | 'gone'>>;
 
 const leftColumn = 2;
 

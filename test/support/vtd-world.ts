@@ -1,11 +1,11 @@
-import type { Checker, CheckerFacts, DomainFacts } from '../../models/checkers/checker.ts';
+import type { Checker, CheckerFacts } from '../../models/checkers/checker.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
-import { buildDomain, pageOfLeaf } from '../../models/linux/page-table-builder.ts';
+import { buildDomain } from '../../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../../models/linux/vtd/pasid-encoding.ts';
 import type { Domain, Stage, VtdDriver } from '../../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../../models/memory/cpu.ts';
-import { valueOfWords } from '../../models/qword.ts';
+import type { AtsConfig } from '../../models/pcie/ats-config.ts';
 import { System } from '../../models/system.ts';
 import type { SystemConfig } from '../../models/system-config.ts';
 import type { TraceEvent } from '../../models/trace-events.ts';
@@ -15,7 +15,6 @@ import { encodeRootEntry } from '../../models/vtd/entries/root-entry.ts';
 import { encodeScalableContextEntry } from '../../models/vtd/entries/scalable-context-entry.ts';
 import { encodeScalableRootHalf } from '../../models/vtd/entries/scalable-root-entry.ts';
 import { vtdEntryModels } from '../../models/vtd/entry-models.ts';
-import { faultReasons } from '../../models/vtd/fault-reasons.ts';
 import type { VtdConfig } from '../../models/vtd/vtd-config.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Scheduler } from '../../sim/scheduler.ts';
@@ -23,6 +22,7 @@ import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
+import { factsOf, type Owner } from './vtd-facts.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -59,6 +59,8 @@ export interface DmaSketch {
   readonly iova?: number;
   readonly write?: boolean;
   readonly repeat?: number;
+  /** Left out: whether the world has ATS. */
+  readonly ats?: boolean;
 }
 
 /** What a world can be about; everything left out is the least that works: one device, no domain, no caches, sc. */
@@ -68,6 +70,8 @@ export interface WorldSketch {
   readonly system?: Partial<Omit<SystemConfig, 'vtd'>>;
   /** Requester IDs by name; `nic` is 00:02.0 if left out. */
   readonly devices?: Readonly<Record<string, number>>;
+  /** Every device has ATS; what is left out is as PCIe wants it, with one row. */
+  readonly ats?: Partial<AtsConfig>;
   readonly domains?: Readonly<Record<string, DomainSketch>>;
   readonly attach?: readonly { readonly device?: string; readonly pasid?: number; readonly domain: string }[];
   /** Pages of domains that flows map or unmap: their leaf entries are followed. */
@@ -111,6 +115,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
     storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
     cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
     trackedEntries: 32,
+    linux: { queuedInvalidation: 'good-path' },
     ...sketch.system,
     vtd: {
       mode: 'scalable',
@@ -174,10 +179,10 @@ export class VtdWorld {
       const place = { cpu, idleSteps: 0 };
       this.system.addTask(name, place, (ownCpu) => start({ ...this.parts, cpu: ownCpu }));
     }
-    for (const [name, dma] of Object.entries(sketch.dma ?? {})) {
-      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma });
+    for (const [name, { ats = sketch.ats !== undefined, ...dma }] of Object.entries(sketch.dma ?? {})) {
+      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, ats);
     }
-    const facts = { ...factsOf(this.system, owners, domainFactsOf(this.parts, sketch)), ...sketch.facts };
+    const facts = { ...factsOf(this.system, owners, Object.keys(sketch.domains ?? {})), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
       this.system.attachChecker(checker, facts);
     }
@@ -262,13 +267,6 @@ function partsOf(system: System): WorldParts {
   };
 }
 
-interface Owner {
-  readonly sid: number;
-  readonly pasid: number;
-  /** Of a leaf paging entry: that of its domain. */
-  readonly stage?: Stage;
-}
-
 /** Tables as a driver has left them when the run begins; the owners of the tracked entries, by id. */
 function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   const { system, vtd } = parts;
@@ -289,7 +287,11 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
-    addDevice(parts, name, sid, isScalable ? pasids : []);
+    const present = sketch.endpoints?.[sid] !== 'gone' && sketch.ats?.present !== false;
+    addDevice(parts, { name, sid, present, ats: sketch.ats !== undefined }, isScalable ? pasids : []);
+    if (sketch.ats !== undefined) {
+      system.addEndpoint(name, sid, { ...wellBehaved, ...sketch.ats });
+    }
   }
   for (const { device, pasid, domain } of attached) {
     const target = vtd.addAttachment(device, pasid, domain);
@@ -306,12 +308,18 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
     const name = `${domain.name}.map[0x${iova.toString(16)}]`;
     const id = system.registry.track(vtd.leafAddress(domain, iova), name, vtdEntryModels[structure]);
-    owners[id] = { sid: -1, pasid: -1, stage: domain.stage };
+    owners[id] = { sid: -1, pasid: -1, domain };
   }
   return owners;
 }
 
-function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: number, pasids: readonly number[]) {
+const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
+
+function addDevice(
+  { system, vtd, page, write }: WorldParts,
+  { name, sid, present, ats }: { name: string; sid: number; present: boolean; ats: boolean },
+  pasids: readonly number[],
+): void {
   const [bus, devfn] = [sid >>> 8, sid & 0xff];
   const isScalable = system.config.vtd.mode === 'scalable';
   const upper = isScalable && devfn >= 0x80;
@@ -319,12 +327,12 @@ function addDevice({ system, vtd, page, write }: WorldParts, name: string, sid: 
   const rootEntryAddress = system.rootTable + bus * 16 + (upper ? 8 : 0);
   const contextEntryAddress = isScalable ? contextTable + (devfn & 0x7f) * 32 : contextTable + devfn * 16;
   const pasidDirectoryAddress = isScalable ? page(`${name} PASID directory`) : 0;
-  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats: false });
+  vtd.addDevice({ name, sid, rootEntryAddress, contextEntryAddress, pasidDirectoryAddress, ats, present });
   const root = { present: 1, contextTablePointer: contextTable };
   write(rootEntryAddress, isScalable ? encodeScalableRootHalf(root) : encodeRootEntry(root));
   if (isScalable) {
     const context = { present: 1, pasidEnable: 1, pasidDirectoryPointer: pasidDirectoryAddress };
-    write(contextEntryAddress, encodeScalableContextEntry(context));
+    write(contextEntryAddress, encodeScalableContextEntry({ ...context, deviceTlbEnable: Number(ats) }));
   }
   for (const pasid of pasids) {
     if (!vtd.hasPasidTable(name, pasid)) {
@@ -355,39 +363,4 @@ function track(
     add(vtd.pasidEntryAddress(name, pasid), `pasid[${pasid}]`, 'pasid-entry', pasid);
   }
   return owners;
-}
-
-function domainFactsOf({ system, vtd, page }: WorldParts, sketch: WorldSketch): readonly DomainFacts[] {
-  return Object.entries(sketch.domains ?? {}).map(([name, { map = { 4096: 'page1' } }]) => {
-    const { stage, firstStageTable, secondStageTable, leaves } = vtd.domain(name);
-    const entryOf = (iova: number): number => system.registry.entryAt(leaves.get(iova) ?? -1);
-    const pages = Object.entries(map).flatMap(([iova, text]) => (entryOf(Number(iova)) === -1 ? [page(text)] : []));
-    const changed = [...leaves.keys()].map(entryOf).filter((entry) => entry !== -1);
-    return { name, stage, firstStageTable, secondStageTable, pages, leaves: changed };
-  });
-}
-
-function factsOf(
-  { registry, driver, config }: System,
-  owners: readonly Owner[],
-  domainFacts: readonly DomainFacts[],
-): CheckerFacts {
-  return {
-    entryCount: registry.list().length,
-    pageCount: config.memoryPages,
-    domains: domainFacts,
-    pageOfLeaf: (entry, words) => pageOfLeaf(owners[entry]?.stage ?? 'first', valueOfWords(words)),
-    mode: config.vtd.mode,
-    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
-    cachingMode: config.vtd.capabilities.CM === 1,
-    nameOfEntry: (entry) => registry.nameOf(entry),
-    structureOfEntry: (entry) => registry.modelOf(entry).structure,
-    nameOfDevice: (sid) => (driver.device('nic').sid === sid ? 'nic' : `requester 0x${sid.toString(16)}`),
-    pasidOfEntry: (entry) => owners[entry]?.pasid ?? -1,
-    sidOfEntry: (entry) => owners[entry]?.sid ?? -1,
-    faultReason: (code) => {
-      const reason = faultReasons.get(code);
-      return { text: reason?.text ?? 'unknown reason', onlyTornEntryGives: reason?.onlyTornEntryGives === true };
-    },
-  };
 }

@@ -39,10 +39,17 @@ export const contextSetup = defineFlow({
       summary: 'no-barrier: plain stores, P may come first; barrier: dma_wmb before P.',
       values: ['no-barrier', 'barrier'],
     },
+    flush: {
+      type: 'choice',
+      summary: 'linux: write buffer, or with CM=1 context cache and IOTLB.',
+      values: ['linux', 'none', 'write-buffer-only'],
+      default: 'linux',
+    },
   },
-  *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
-    const { contextEntryAddress: address, ats } = vtd.device(device);
-    const target = contextEntryFor(vtd.domain(domainName), { ats });
+  *start({ cpu, vtd }, { device, domain: domainName, order, flush }): Flow {
+    const { contextEntryAddress: address, sid, ats } = vtd.device(device);
+    const domain = vtd.domain(domainName);
+    const target = contextEntryFor(domain, { ats });
     const [low, high] = qwordsOf(target) as [bigint, bigint];
     const fields: PlainStore[] = [
       { address: address + 8, widthBits: 64, value: high },
@@ -60,10 +67,24 @@ export const contextSetup = defineFlow({
       yield cpu.store64(address, low);
     }
     yield vtd.flushCache(cpu, address, 16);
+    if (vtd.cachingMode && flush === 'linux') {
+      // What was not present is cached under DID 0 (VT-d 6.2.2).
+      yield vtd.queue.submitSync(cpu, [{ kind: 'context', granularity: 'device', did: 0, sid, functionMask: 0 }]);
+      yield vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
+    } else if (flush !== 'none') {
+      yield vtd.flushWriteBuffer(cpu);
+    }
     yield vtd.unlock(cpu);
     yield vtd.endUpdate(address, target);
   },
 });
+
+const contextFlush = {
+  type: 'choice',
+  summary: 'What is invalidated, and how; the device TLB only of a device with ATS.',
+  values: ['full', 'device-tlb-first', 'no-device-tlb'],
+  default: 'full',
+} as const;
 
 /*  CPU                               IOMMU
  *  ===                               =====
@@ -83,8 +104,9 @@ export const contextClear = defineFlow({
       summary: 'clear-first: both halves as plain stores, then flush; present-bit-first: P, flush, then the rest.',
       values: ['clear-first', 'present-bit-first'],
     },
+    flush: contextFlush,
   },
-  *start({ cpu, vtd }, { device, domain: domainName, order }): Flow {
+  *start({ cpu, vtd }, { device, domain: domainName, order, flush }): Flow {
     const { contextEntryAddress: address, sid } = vtd.device(device);
     const domain = vtd.domain(domainName);
     const zero = new Uint32Array(4);
@@ -105,13 +127,49 @@ export const contextClear = defineFlow({
     yield vtd.queue.submitSync(cpu, [
       { kind: 'context', granularity: 'device', did: domain.did, sid, functionMask: 0 },
     ]);
+    if (flush === 'device-tlb-first') {
+      yield flushDeviceTlb(vtd, cpu, { device, pasid: 0 });
+    }
     yield vtd.queue.submitSync(cpu, [iotlbDomainInvalidation(domain.did)]);
-    yield flushDeviceTlb(vtd, cpu, { device, pasid: 0 });
+    if (flush === 'full') {
+      yield flushDeviceTlb(vtd, cpu, { device, pasid: 0 });
+    }
     yield vtd.endUpdate(address, zero);
     if (order === 'present-bit-first') {
       yield cpu.store64(address, 0n);
       yield cpu.store64(address + 8, 0n);
       yield vtd.flushCache(cpu, address, 16);
     }
+  },
+});
+
+/*  CPU                               IOMMU                       device with ATS
+ *  ===                               =====                       ===============
+ *  store lo = 0 (P=0)
+ *  invalidate context cache
+ *  invalidate device TLB
+ *                                                                ask for a translation
+ *                                    hit in IOTLB (old)
+ *                                                                fill device TLB (old)
+ *  invalidate IOTLB
+ *  store hi, lo (new, P=1)
+ *                                    context entry: P=1          translated request  <-- stale
+ *
+ *  While the entry is not present it stops translated requests as well; the old translation is of use again as soon as a
+ *  new entry is there.
+ */
+export const contextReplace = defineFlow({
+  name: 'vtd/context-replace',
+  summary: 'Clear a legacy context entry, then set it up for another domain (a detach and an attach).',
+  source: 'drivers/iommu/intel/iommu.c: domain_context_clear_one, domain_context_mapping_one; VT-d 6.5.3.3',
+  parameters: {
+    device: { type: 'device', summary: 'Whose entry.' },
+    from: { type: 'domain', summary: 'The domain attached now.' },
+    to: { type: 'domain', summary: 'The domain to attach.' },
+    flush: contextFlush,
+  },
+  *start(environment, { device, from, to, flush }): Flow {
+    yield contextClear.start(environment, { device, domain: from, order: 'present-bit-first', flush });
+    yield contextSetup.start(environment, { device, domain: to, order: 'barrier' });
   },
 });

@@ -3,6 +3,7 @@ import type { Cpu } from '../../memory/cpu.ts';
 import type { InvalidationDescriptor } from '../../vtd/descriptors.ts';
 import { pasidTableType } from '../../vtd/entries/pasid-entry.ts';
 import type { Batch } from '../entry-sync.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { iotlbDomainInvalidation, pasidCacheInvalidation, pasidIotlbInvalidation } from './pasid-flush.ts';
 import type { VtdDriver } from './vtd-driver.ts';
 
@@ -10,6 +11,7 @@ import type { VtdDriver } from './vtd-driver.ts';
 export interface PasidUpdate {
   readonly vtd: VtdDriver;
   readonly cpu: Cpu;
+  readonly device: string;
   readonly address: number;
   readonly pasid: number;
   /** Of the entry as it was: caches are tagged with its DID, 0 when it was not present. */
@@ -47,6 +49,7 @@ function* rfcSync(update: PasidUpdate, { wasValid, isValid }: Batch): Flow {
   }
   yield vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDid, pasid)]);
   yield vtd.queue.submitSync(cpu, [isValid ? pasidIotlbInvalidation(oldDid, pasid) : oldIotlbInvalidation(update)]);
+  yield flushDeviceTlb(vtd, cpu, update);
 }
 
 /** What follows the writer. */
@@ -54,7 +57,7 @@ export const afterUpdates = ['iotlb', 'iotlb-page-0', 'nothing'] as const;
 export type AfterUpdate = (typeof afterUpdates)[number];
 
 /** The IOTLB is dealt with once, outside the library, under the tag that the old entry had. */
-export function* flushAfterUpdate(after: AfterUpdate, update: PasidUpdate): Flow {
+export function* flushIotlbAfter(after: AfterUpdate, update: PasidUpdate): Flow {
   const { vtd, cpu, pasid, oldDid, wasPresent } = update;
   if (!wasPresent || after === 'nothing') {
     return;

@@ -13,7 +13,8 @@ import {
 } from '../entry-sync.ts';
 import { entrySetChange, entrySyncMutants } from '../entry-sync-mutants.ts';
 import { defineFlow, type FlowEnvironment, notPresent } from '../flow-definition.ts';
-import { afterUpdates, flushAfterUpdate, pasidSyncs, syncPasidEntry } from './entry-sync-callbacks.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
+import { afterUpdates, flushIotlbAfter, pasidSyncs, syncPasidEntry } from './entry-sync-callbacks.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
 import { pasidEntryRules, pasidUsedBits } from './pasid-used-bits.ts';
 import type { Domain } from './vtd-driver.ts';
@@ -98,6 +99,7 @@ export const entrySync = defineFlow({
     const update = {
       vtd,
       cpu,
+      device,
       address,
       pasid,
       oldDid: getField(pasidEntry.fields.domainId, old, 0),
@@ -124,7 +126,11 @@ export const entrySync = defineFlow({
       sync: (batch) => syncPasidEntry(sync, update, batch),
     });
     yield vtd.unlock(cpu);
-    yield flushAfterUpdate(after, update);
+    yield flushIotlbAfter(after, update);
+    // One device-TLB flush, when the new entry is in place; the first posting has its own in each sync.
+    if (sync === 'consensus' && update.wasPresent) {
+      yield flushDeviceTlb(vtd, cpu, update);
+    }
     yield vtd.endUpdate(address, target);
   },
 });

@@ -47,7 +47,7 @@ export const unmap = defineFlow({
     const domain = vtd.domain(domainName);
     const leaf = vtd.leafAddress(domain, iova);
     const zero = new Uint32Array(2);
-    const page = pageOfLeaf(domain.stage, yield* cpu.load64(leaf));
+    const page = pageOfLeaf(domain, yield* cpu.load64(leaf));
     yield vtd.beginUpdate(leaf, [zero]);
     yield storeLeaf(vtd, cpu, leaf, 0n);
     if (free === 'before-flush' && page !== undefined) {
@@ -86,7 +86,7 @@ export const map = defineFlow({
     const domain = vtd.domain(domainName);
     const leaf = vtd.leafAddress(domain, iova);
     const address = vtd.pageAddress(page);
-    const target = leafEntryFor(domain.stage, { address, writable: true });
+    const target = leafEntryFor(domain, address);
     if (allocate) {
       yield vtd.pages.allocate(address);
     }

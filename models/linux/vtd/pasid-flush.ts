@@ -43,6 +43,30 @@ export function* flushPasidEntry(vtd: VtdDriver, cpu: Cpu, entry: FlushedEntry):
   }
 }
 
+/** What follows a PASID entry that has become present; `linux` is what the driver does. */
+export const presentFlushes = ['linux', 'none', 'write-buffer-only', 'did-zero'] as const;
+type PresentFlush = (typeof presentFlushes)[number];
+
+/**
+ * pasid_flush_caches: with CM = 0 the write buffer; with CM = 1 PASID cache and IOTLB, both by the new DID. What was not
+ * present is cached under DID 0 (VT-d 6.2.3), which `did-zero` names.
+ */
+export function* flushPresentPasidEntry(
+  vtd: VtdDriver,
+  cpu: Cpu,
+  { did, pasid, flush }: { did: number; pasid: number; flush: PresentFlush },
+): Flow {
+  if (flush === 'none') {
+    return;
+  }
+  if (!vtd.cachingMode || flush === 'write-buffer-only') {
+    yield vtd.flushWriteBuffer(cpu);
+    return;
+  }
+  yield vtd.queue.submitSync(cpu, [pasidCacheInvalidation(flush === 'did-zero' ? 0 : did, pasid)]);
+  yield vtd.queue.submitSync(cpu, [pasidIotlbInvalidation(did, pasid)]);
+}
+
 function stepsFor(entry: FlushedEntry): readonly (InvalidationDescriptor | 'device-tlb')[] {
   const { domain, pasid, row, flush } = entry;
   const did = flush === 'wrong-did' ? domain.did + 1 : domain.did;

@@ -1,8 +1,9 @@
 import type { Flow } from '../../../sim/operation.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
+import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { flushPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
+import { flushPasidEntry, flushPresentPasidEntry, pasidCacheInvalidation, pasidFlushes } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 
 /*  CPU                               IOMMU fetcher
@@ -30,9 +31,21 @@ export const pasidReplace = defineFlow({
     },
     sync: { type: 'boolean', summary: 'A PASID-cache invalidation between the two 128-bit stores.', default: false },
     flush: { type: 'choice', summary: 'What is invalidated, and how.', values: pasidFlushes, default: 'full' },
+    row: {
+      type: 'choice',
+      summary: 'The row of VT-d 6.5.3.3 that is kept: as-needed is present-cleared for teardown-setup.',
+      values: ['as-needed', 'present-cleared', 'any-other-field'],
+      default: 'as-needed',
+    },
+    deviceTlb: {
+      type: 'choice',
+      summary: 'When what a device with ATS has cached is flushed: after the new entry is in place, before, or both.',
+      values: ['after', 'before', 'before-and-after'],
+      default: 'after',
+    },
     hitless: { type: 'boolean', summary: 'Whether the caller was promised that no DMA faults.', default: false },
   },
-  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, hitless }): Flow {
+  *start({ cpu, vtd }, { device, pasid, from, to, order, sync, flush, row, deviceTlb, hitless }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const [oldDomain, newDomain] = [vtd.domain(from), vtd.domain(to)];
     const target = pasidEntryFor(newDomain);
@@ -42,8 +55,20 @@ export const pasidReplace = defineFlow({
       ([low, high]) => ((high as bigint) << 64n) | (low as bigint),
     );
     const store128 = (half: number) => cpu.store128(address + half * 16, halves[half] as bigint);
-    const old = { device, address, pasid, domain: oldDomain, flush } as const;
+    const isTeardown = row === 'as-needed' ? order === 'teardown-setup' : row === 'present-cleared';
+    const flushed = isTeardown ? 'teardown' : 'change';
+    const old = {
+      device,
+      address,
+      pasid,
+      domain: oldDomain,
+      row: flushed,
+      flush: deviceTlb === 'before' ? 'no-device-tlb' : flush,
+    } as const;
 
+    if (deviceTlb !== 'after') {
+      yield flushDeviceTlb(vtd, cpu, { device, pasid });
+    }
     yield vtd.lock(cpu);
     yield vtd.beginUpdate(address, order === 'teardown-setup' ? [zero, target] : [target], hitless);
     switch (order) {
@@ -60,10 +85,11 @@ export const pasidReplace = defineFlow({
         yield cpu.store64(address, q0 & ~1n);
         yield cpu.barrier('dma_wmb');
         yield vtd.unlock(cpu);
-        yield flushPasidEntry(vtd, cpu, { ...old, row: 'teardown' });
+        yield flushPasidEntry(vtd, cpu, old);
         yield vtd.lock(cpu);
         yield writePasidEntry(vtd, cpu, { address, pasid, domain: newDomain, order: 'sync-before-present' });
         yield vtd.unlock(cpu);
+        yield flushPresentPasidEntry(vtd, cpu, { did: newDomain.did, pasid, flush: 'linux' });
         yield vtd.endUpdate(address, target);
         return;
       }
@@ -81,7 +107,7 @@ export const pasidReplace = defineFlow({
       }
     }
     yield vtd.unlock(cpu);
-    yield flushPasidEntry(vtd, cpu, { ...old, row: 'change' });
+    yield flushPasidEntry(vtd, cpu, old);
     yield vtd.endUpdate(address, target);
   },
 });

@@ -4,7 +4,7 @@ import type { PlainStore } from '../../memory/cpu-operations.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { pasidCacheInvalidation } from './pasid-flush.ts';
+import { flushPresentPasidEntry, pasidCacheInvalidation, presentFlushes } from './pasid-flush.ts';
 import type { Domain, Stage, VtdDriver } from './vtd-driver.ts';
 
 /** Qwords each setup function writes, in program order; q0 is written last of all, with P (facts 5.2). */
@@ -72,8 +72,15 @@ export const pasidSetup = defineFlow({
         'no-barrier: plain stores; barrier: dma_wmb before P; sync-before-present: PASID-cache invalidation before P.',
       values: ['no-barrier', 'barrier', 'sync-before-present'],
     },
+    flush: {
+      type: 'choice',
+      summary:
+        'linux: write buffer, or with CM=1 PASID cache and IOTLB by the new DID; did-zero: PASID cache by DID 0 instead.',
+      values: presentFlushes,
+      default: 'linux',
+    },
   },
-  *start({ cpu, vtd }, { device, pasid, domain: domainName, order }): Flow {
+  *start({ cpu, vtd }, { device, pasid, domain: domainName, order, flush }): Flow {
     const address = vtd.pasidEntryAddress(device, pasid);
     const domain = vtd.domain(domainName);
     const target = pasidEntryFor(domain);
@@ -83,6 +90,7 @@ export const pasidSetup = defineFlow({
     yield vtd.unlock(cpu);
     yield vtd.flushCache(cpu, address, 64);
     // P 0->1 with CM=0 needs no invalidation (VT-d 6.5.3.3).
+    yield flushPresentPasidEntry(vtd, cpu, { did: domain.did, pasid, flush });
     yield vtd.endUpdate(address, target);
   },
 });

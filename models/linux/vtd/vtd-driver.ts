@@ -5,12 +5,21 @@ import type { EntryRegistry } from '../../entry-registry.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import { lineBytes } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
+import type { Capabilities } from '../../vtd/capabilities.ts';
+import type { PasidEntryValues } from '../../vtd/entries/pasid-entry.ts';
+import { writeBufferFlush } from '../../vtd/translation-unit.ts';
 import type { PageAllocator } from '../page-allocator.ts';
 import { CacheTags, cacheTagsOf } from './cache-tags.ts';
 import type { DomainIds } from './domain-ids.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
+
+/** A leaf paging entry, and the page of memory that it maps when a run begins. */
+export interface Leaf {
+  readonly address: number;
+  readonly page: number | undefined;
+}
 
 /** An iommu domain, with its tables in memory. */
 export interface Domain {
@@ -22,10 +31,12 @@ export interface Domain {
   /** Physical address of the first-stage table (guest-physical when nested); 0 when there is none. */
   readonly firstStageTable: number;
   readonly secondStageTable: number;
-  /** All its table pages, by host-physical address. */
-  readonly tablePages: readonly number[];
-  /** Address of the leaf paging entry of each IOVA; of the first stage, where there are two. */
-  readonly leaves: ReadonlyMap<number, number>;
+  /** Fields of the PASID entry that are other than what the driver sets. */
+  readonly entry?: PasidEntryValues;
+  /** Leaf paging entries by IOVA, of the first stage where there are two; of shared tables those of all who share. */
+  readonly leaves: ReadonlyMap<number, Leaf>;
+  /** What is added to the address of a page in them: the guest's view of a nested domain. */
+  readonly leafBase: number;
 }
 
 export interface Device {
@@ -38,6 +49,8 @@ export interface Device {
   readonly pasidDirectoryAddress: number;
   /** info->ats_enabled. */
   readonly ats: boolean;
+  /** Left out: it is there; false: its configuration space reads as all ones. */
+  readonly present?: boolean;
 }
 
 export interface VtdDriverPorts {
@@ -49,6 +62,10 @@ export interface VtdDriverPorts {
   readonly domainIds: DomainIds;
   /** ECAP.C: without it every table store has to be written back with clflush. */
   readonly coherentWalks: boolean;
+  readonly capabilities: Pick<Capabilities, 'CM' | 'RWBF'>;
+  /** Addresses of GCMD and GSTS. */
+  readonly commandRegister: number;
+  readonly statusRegister: number;
   readonly isScalable: boolean;
   /** iommu->lock. */
   readonly lockAddress: number;
@@ -86,6 +103,11 @@ export class VtdDriver {
     this.pages = ports.pages;
     this.domainIds = ports.domainIds;
     this.#didLockAddress = ports.placeLock('iommu->did_lock');
+  }
+
+  /** CAP.CM: hardware may cache what is not present. */
+  get cachingMode(): boolean {
+    return this.#ports.capabilities.CM === 1;
   }
 
   get isScalable(): boolean {
@@ -149,6 +171,11 @@ export class VtdDriver {
     return domain;
   }
 
+  /** A device with this requester ID is known, and there. */
+  isPresent(sid: number): boolean {
+    return [...this.#devices.values()].some((device) => device.sid === sid && device.present !== false);
+  }
+
   pageAddress(name: string): number {
     const address = this.#pageAddresses.get(name);
     assert(address !== undefined, `page ${name} is known`);
@@ -156,10 +183,10 @@ export class VtdDriver {
   }
 
   /** Address of the leaf paging entry of an IOVA. */
-  leafAddress(domain: Domain, iova: number): number {
-    const address = domain.leaves.get(iova);
-    assert(address !== undefined, `domain ${domain.name} has tables for 0x${iova.toString(16)}`);
-    return address;
+  leafAddress({ name, leaves }: Domain, iova: number): number {
+    const leaf = leaves.get(iova);
+    assert(leaf !== undefined, `domain ${name} has tables for 0x${iova.toString(16)}`);
+    return leaf.address;
   }
 
   cacheTags({ name }: Domain): CacheTags {
@@ -240,6 +267,16 @@ export class VtdDriver {
         notes.emit({ kind: 'flow-note', text });
       }
     });
+  }
+
+  /** iommu_flush_write_buffer: nothing without CAP.RWBF, else GCMD.WBF and a wait for GSTS.WBFS. */
+  *flushWriteBuffer(cpu: Cpu): Flow {
+    const { capabilities, commandRegister, statusRegister } = this.#ports;
+    if (capabilities.RWBF === 0) {
+      return;
+    }
+    yield cpu.writeRegister(commandRegister, 32, BigInt(writeBufferFlush));
+    yield cpu.waitForRegister(statusRegister, writeBufferFlush, 'the flush of the write buffer');
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */

@@ -50,8 +50,11 @@ type FieldName = keyof typeof fields;
 /** Values of PGTT; 0, 5, 6 and 7 are reserved. */
 export const pasidTableType = { first: 1, second: 2, nested: 3, passThrough: 4 } as const;
 
-/** A new entry from named field values; pointers are byte addresses. */
-export function encodePasidEntry(values: Readonly<Partial<Record<FieldName, number>>>): Uint32Array {
+/** Values of fields by name; pointers are byte addresses. */
+export type PasidEntryValues = Readonly<Partial<Record<FieldName, number>>>;
+
+/** A new entry from named field values. */
+export function encodePasidEntry(values: PasidEntryValues): Uint32Array {
   return encode(pasidEntry, values);
 }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { invalidationOrder } from '../../../models/checkers/invalidation-order.ts';
 import { pasidEntryFor } from '../../../models/linux/vtd/pasid-encoding.ts';
 import type { Stage } from '../../../models/linux/vtd/vtd-driver.ts';
-import type { InvalidationDescriptor } from '../../../models/vtd/descriptors.ts';
+import { everyPage, type InvalidationDescriptor } from '../../../models/vtd/descriptors.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
 import { invalidate } from '../../support/vtd-queue.ts';
 import { nic, type TaskBody, type VtdRun, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
@@ -14,11 +14,12 @@ interface Change {
   readonly stage?: Stage;
   readonly entry?: Entry;
   readonly facts?: WorldSketch['facts'];
+  readonly ats?: WorldSketch['ats'];
 }
 
 /** Software clears P of an entry and takes that as complete after these invalidations, each waited for. */
 function clearThen(descriptors: readonly InvalidationDescriptor[], change: Change = {}): VtdRun {
-  const { mode = 'scalable', stage = 'first', entry = 'pasid', facts = {} } = change;
+  const { mode = 'scalable', stage = 'first', entry = 'pasid', facts = {}, ats } = change;
   const driver: TaskBody = function* ({ cpu, vtd }) {
     const { rootEntryAddress, contextEntryAddress } = vtd.device('nic');
     const address =
@@ -38,6 +39,7 @@ function clearThen(descriptors: readonly InvalidationDescriptor[], change: Chang
     tasks: { driver },
     checkers: [invalidationOrder],
     facts,
+    ...(ats === undefined ? {} : { ats }),
   });
   return world.runWith(1);
 }
@@ -187,5 +189,44 @@ describe('invalidation-order', () => {
       checkers: [invalidationOrder],
     });
     expect(world.runWith(1).rules).toEqual(['invalidation-order']);
+  });
+});
+
+describe('invalidation-order of a device with ATS', () => {
+  const endpoint = { sid: nic, pfsid: nic, maxInvalidationsPending: 0, address: 0, addressMask: everyPage };
+  const plain: InvalidationDescriptor = { kind: 'device-tlb', ...endpoint };
+  const ofPasid: InvalidationDescriptor = { kind: 'pasid-device-tlb', pasid: 1, globalPasid: false, ...endpoint };
+  const ofAll: InvalidationDescriptor = { ...ofPasid, pasid: 0, globalPasid: true };
+  const first: Change = { ats: {} };
+  const context: Change = { ...legacyContext, ats: {} };
+  const missing = 'a PASID-based device-TLB invalidation (global)';
+
+  it.each<Row>([
+    ['its PASID', first, [pasidCache(), piotlb(), ofPasid]],
+    ['every PASID', first, [pasidCache(), piotlb(), ofAll]],
+    ['a second-stage entry', { ...first, stage: 'second' }, [pasidCache(), iotlb(), ofPasid]],
+    ['a second time', first, [ofPasid, pasidCache(), piotlb(), ofPasid]],
+    ['a legacy context entry', context, [contextDevice, iotlb(), plain]],
+    ['a legacy root entry', { ...legacyRoot, ats: {} }, [invalidate.context(), iotlbGlobal, plain]],
+  ])('holds with the device TLB last: %s', (_, change, descriptors) => {
+    expect(clearThen(descriptors, change).rules).toEqual([]);
+  });
+
+  it.each<readonly [...Row, string]>([
+    ['none', first, [pasidCache(), piotlb()], missing],
+    ['before the IOTLB', first, [pasidCache(), ofPasid, piotlb()], missing],
+    ['of another PASID', first, [pasidCache(), piotlb(), { ...ofPasid, pasid: 2 }], missing],
+    ['of a page', first, [pasidCache(), piotlb(), { ...ofPasid, address: 0x1000, addressMask: 0 }], missing],
+    ['without PASID', first, [pasidCache(), piotlb(), plain], missing],
+    [
+      'of a page, for a context entry',
+      context,
+      [contextDevice, iotlb(), { ...plain, address: 0x1000, addressMask: 0 }],
+      'a device-TLB invalidation (global)',
+    ],
+  ])('is broken with %s', (_, change, descriptors, text) => {
+    const { rules, outcome } = clearThen(descriptors, change);
+    expect(rules).toEqual(['invalidation-order']);
+    expect(outcome.violations[0]?.message).toContain(text);
   });
 });

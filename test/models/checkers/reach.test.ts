@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { reachMarks } from '../../../models/checkers/reach.ts';
+import type { EndpointSketch } from '../../support/test-endpoints.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
+import { invalidate, type RingEntry } from '../../support/vtd-queue.ts';
 import type { Direction } from '../../support/vtd-schedules.ts';
-import { seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
+import { nic, seen, vtdWorld, type WorldSketch } from '../../support/vtd-world.ts';
 
 interface Case {
   readonly world?: WorldSketch;
@@ -24,6 +26,26 @@ const unflushed: WorldSketch = {
   tasks: { driver: flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'clear-first', flush: 'none' }) },
 };
 const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
+
+const overtaking: Direction = {
+  legs: [{ run: 'traffic', until: seen('translation-completion') }],
+  prefer: ['driver', ...queue, 'nic device TLB'],
+};
+
+/** A PASID-based IOTLB invalidation with granularity 0. */
+const refused = [6, 0, 0, 0, 0, 0, 0, 0];
+
+function submits(batch: readonly RingEntry[], endpoints: EndpointSketch): WorldSketch {
+  return {
+    endpoints,
+    system: { linux: { queuedInvalidation: 'whole-batch' } },
+    tasks: {
+      *driver({ cpu, vtd }) {
+        yield* vtd.queue.submitSync(cpu, batch);
+      },
+    },
+  };
+}
 
 const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
   'fetch-overlaps-update': {
@@ -51,6 +73,27 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'device-tlb-hit': {
+    reached: { world: { ats: {}, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+    // A device TLB without rows asks for each DMA.
+    missed: { world: { ats: { entries: 0 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
+  },
+  'translation-discarded': {
+    reached: { world: { ats: {} }, schedule: overtaking },
+    missed: { world: { ats: { marksInFlight: false } }, schedule: overtaking },
+  },
+  'invalidation-answered': {
+    reached: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },
+    missed: { world: submits([invalidate.iotlb()], { [nic]: 1 }), schedule: driverFirst },
+  },
+  'descriptor-refused': {
+    reached: { world: submits([refused], {}), schedule: driverFirst },
+    missed: { world: submits([invalidate.iotlb()], {}), schedule: driverFirst },
+  },
+  'descriptor-lost': {
+    reached: { world: submits([invalidate.deviceTlb()], { [nic]: 'gone' }), schedule: driverFirst },
+    missed: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },
   },
   'line-evicted': {
     reached: {

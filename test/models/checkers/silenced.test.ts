@@ -34,16 +34,19 @@ platform:
       tableRead: { minNs: 100, maxNs: 2000 }
       quantumGap: { minNs: 100, maxNs: 2000 }
       request: { minNs: 1, maxNs: 2000 }
-  devices: { nic: { requesterId: "00:02.0" } }
+  linux: { queuedInvalidation: $kernel }
+  devices:
+    nic: { requesterId: "00:02.0" }
+    gone: { requesterId: "00:03.0", ats: { present: false } }
 domains:
   old: { stage: $stage, did: 5, map: { 0x1000: page1, 0x2000: page3 } }
   new: { stage: $stage, did: 8, map: { 0x1000: page2, 0x2000: page4 } }
-start: { attach: [{ device: nic, pasid: 1, domain: old }] }
+start: { attach: [{ device: nic, pasid: 1, domain: old }, { device: gone, pasid: 1, domain: old }] }
 tasks:
   driver: { cpu: 0, idleSteps: $idle, flow: $flow, with: $with }
   traffic: { device: nic, dma: { pasid: $pasid, iova: 0x1000, repeat: 4 } }
   more-traffic: { device: nic, dma: { pasid: $pasid, iova: 0x2000, repeat: 4 } }
-variables: { stage: first, iotlb: 2, tagFrom: walk, pasid: 1, idle: 100, flow: vtd/pasid-teardown }
+variables: { kernel: good-path, stage: first, iotlb: 2, tagFrom: walk, pasid: 1, idle: 100, flow: vtd/pasid-teardown }
 cases:
   cleared-first:
     with: { device: nic, pasid: 1, domain: old, order: clear-first }
@@ -76,6 +79,10 @@ cases:
     idle: 250
     with: { domain: old, iova: 0x1000, flush: none }
     expect: [stale-translation, use-after-free]
+  never-answered-and-nobody-looking:
+    kernel: presence-check
+    with: { device: gone, pasid: 1, domain: old, order: present-bit-first }
+    expect: [invalidation-timeout, lost-invalidation, invalidation-order]
   correct:
     with: { device: nic, pasid: 1, domain: old, order: present-bit-first }
     expect: holds

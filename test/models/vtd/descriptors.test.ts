@@ -350,6 +350,15 @@ describe('the check of a descriptor', () => {
     expect([0n, 1n, 2n, 3n].map((g) => errorOf([type | (g << 4n), 0n, 0n, 0n]))).toEqual(expected);
   });
 
+  it.each([
+    ['IOTLB', 2n],
+    ['PASID-based IOTLB', 6n],
+    ['HPT', 0xan],
+  ])('gives 4 for an address mask of a %s invalidation above CAP.MAMV, where a page is named', (_name, type) => {
+    expect([18n, 19n, 63n].map((mask) => errorOf([type | (3n << 4n), mask, 0n, 0n]))).toEqual([0, 4, 4]);
+    expect(errorOf([type | (2n << 4n), 63n, 0n, 0n])).toBe(0);
+  });
+
   it('gives 4 for a page-request drain that the hardware does not have', () => {
     const wait = entryFromQwords([0xa5n, 0x1000n, 0n, 0n]);
     expect(descriptorError(wait, 0, 'scalable', defaultCapabilities)).toBe(0);

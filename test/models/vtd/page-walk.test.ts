@@ -156,6 +156,7 @@ describe('a page walk', () => {
           registry,
           trace,
           deviceTlbs: new EndpointBus(),
+          writeBuffer: undefined,
           queueAddress: 0,
           rootTable,
         };
