@@ -44,6 +44,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return entryUsedText(event, book);
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'prefetch':
+      return `prefetch for ${requesterText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'cached-fault':
       return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':
@@ -73,7 +75,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
-      return `discard the answer for${pasidText(event.pasid)} ${hex(event.iova)}: overtaken by an invalidation`;
+      return `discard an overtaken answer${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'translated-request':
       return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'ats-invalidation-received':
@@ -88,6 +90,14 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
     case 'queue-error':
       return `queue error ${event.code} at descriptor ${event.slot}`;
+    case 'page-freed':
+      return `free ${memoryText(book, event.address, 0)}`;
+    case 'page-allocated':
+      return `allocate ${memoryText(book, event.address, 0)}`;
+    case 'tag-allocated':
+      return `allocate DID ${event.did}`;
+    case 'tag-released':
+      return `free DID ${event.did}`;
     case 'device-tlb-request':
       return `ask ${requesterText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
     case 'device-tlb-completion':
@@ -220,7 +230,7 @@ function invalidationText(event: Of<'invalidation-done'>): string {
   if (event.invalidation === 'device-tlb' || event.invalidation === 'pasid-device-tlb') {
     const pasid = event.granularity === 'global' ? 'all PASIDs' : pasidText(event.pasid).trim() || 'no PASID';
     const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
-    return `${name} of ${requesterText(event.sid)}: ${pasid}${page}`;
+    return `${name}: ${pasid}${page}`;
   }
   switch (event.granularity) {
     case 'global':

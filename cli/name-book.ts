@@ -118,6 +118,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':
+    case 'prefetch':
     case 'write-buffer-flushed':
     case 'register-written':
     case 'register-read':
@@ -137,6 +138,10 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'page-freed':
+    case 'page-allocated':
+    case 'tag-allocated':
+    case 'tag-released':
     case 'device-tlb-request':
     case 'device-tlb-completion':
     case 'device-tlb-timeout':

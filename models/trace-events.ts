@@ -8,7 +8,9 @@ export type Structure =
   | 'scalable-context-entry'
   | 'pasid-directory-entry'
   | 'pasid-entry'
-  | 'interrupt-remapping-entry';
+  | 'interrupt-remapping-entry'
+  | 'first-stage-paging-entry'
+  | 'second-stage-paging-entry';
 
 /** Of events of the interrupt entry cache `pasid` is the interrupt index. */
 export type CacheName =
@@ -83,6 +85,7 @@ export type TraceEvent =
       readonly did: number;
       readonly iova: number;
     }
+  | { readonly kind: 'prefetch'; readonly sid: number; readonly pasid: number; readonly iova: number }
   | {
       readonly kind: 'cached-fault';
       readonly cache: CacheName;
@@ -233,6 +236,12 @@ export type TraceEvent =
     }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
+  /** A page of memory that software has given back, and that it has taken again. */
+  | { readonly kind: 'page-freed'; readonly address: number }
+  | { readonly kind: 'page-allocated'; readonly address: number }
+  /** A domain ID that software begins to use for a domain, and that it is done with. */
+  | { readonly kind: 'tag-allocated'; readonly did: number }
+  | { readonly kind: 'tag-released'; readonly did: number }
   | {
       readonly kind: 'device-tlb-request';
       readonly sid: number;
@@ -305,6 +314,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  prefetch: ['sid', 'pasid', 'iova'],
   'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
@@ -327,6 +337,10 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
+  'page-freed': ['address'],
+  'page-allocated': ['address'],
+  'tag-allocated': ['did'],
+  'tag-released': ['did'],
   'device-tlb-request': ['sid', 'pasid', 'global', 'page', 'pages', 'itag'],
   'device-tlb-completion': ['sid', 'itag', 'result'],
   'device-tlb-timeout': ['sid', 'itag'],

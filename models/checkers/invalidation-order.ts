@@ -16,7 +16,10 @@ const secondStageDirtyMask = fieldMask(pasidEntry, ['secondStageAccessedDirty'])
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 
-/** Interrupt remapping has a cache of its own, which the table does not speak of. */
+/**
+ * Interrupt remapping has a cache of its own, which the table does not speak of, and page tables rows of their own, by
+ * domain and page: `stale-translation` covers both.
+ */
 const structures: Readonly<Partial<Record<Structure, ChangedStructure>>> = {
   'root-entry': 'root',
   'scalable-root-entry': 'root',

@@ -13,10 +13,15 @@ export type ParameterSpec =
       readonly summary: string;
       /** {@link notPresent} is a value too. */
       readonly orNotPresent?: true;
+      /** The flow finds the domain ID out itself: the domain may have `did: auto`. */
+      readonly anyDid?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
   | { readonly type: 'interrupt'; readonly summary: string }
   | { readonly type: 'interrupt-target'; readonly summary: string }
+  /** A 4 KB page of the domain that the flow's `domain` names. */
+  | { readonly type: 'iova'; readonly summary: string }
+  | { readonly type: 'page'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -25,7 +30,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'interrupt' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'interrupt' | 'iova' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean

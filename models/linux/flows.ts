@@ -1,8 +1,10 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
 import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
+import { attach, detach } from './vtd/domain-attach.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
 import { irteClear, irteModify } from './vtd/irte-update.ts';
+import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -25,4 +27,8 @@ export const flows: readonly FlowDefinition[] = [
   rootClear,
   irteModify,
   irteClear,
+  attach,
+  detach,
+  unmap,
+  map,
 ];

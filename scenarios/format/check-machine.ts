@@ -37,9 +37,11 @@ export function checkRoom(world: World): readonly Problem[] {
     const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
     problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
   }
-  const [oneTooMany] = sources.slice(maxWalkers);
+  // Hardware that walks ahead has another walker for each of them.
+  const limit = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
+  const [oneTooMany] = sources.slice(limit);
   if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${maxWalkers}`;
+    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${limit}`;
     problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;
@@ -109,6 +111,7 @@ function checkStart(world: World): readonly Problem[] {
       }
       problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
       problems.push(...checkLegacyStage(world, domain, [...path, 'domain']));
+      problems.push(...(list === 'leftover' ? checkDid(world, domain, [...path, 'domain']) : []));
       const entry = isScalable ? `PASID ${pasid} of "${device}"` : `the context entry of "${device}"`;
       const before = entries.get(entry);
       if (before !== undefined) {
@@ -159,6 +162,13 @@ export function checkLegacyStage(world: World, domain: string, path: readonly Pr
   }
   const message = `the stage of "${domain}" is ${stage}, and a legacy context entry takes second or pass-through`;
   return [wrong(path, message)];
+}
+
+/** What writes or invalidates by a domain ID needs one that does not change in the run. */
+export function checkDid(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+  return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === 'auto'
+    ? [wrong(path, `"${domain}" has did: auto, and its domain ID is needed here`, 'give the domain an ID by number')]
+    : [];
 }
 
 function checkTaskNames({ tasks }: World): readonly Problem[] {

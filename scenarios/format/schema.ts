@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { interruptRequest, interrupts } from './interrupt-schema.ts';
 import { platform } from './platform-schema.ts';
 import { address, bareName, name, pasid } from './scalar-schemas.ts';
-import { step } from './steps-schema.ts';
+import { flowArguments, step } from './steps-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
@@ -11,7 +11,9 @@ import { step } from './steps-schema.ts';
 
 const domain = z.strictObject({
   stage: z.enum(['first', 'second', 'nested', 'pass-through']),
-  did: z.int().min(0).max(0xffff).describe('Domain ID.'),
+  did: z
+    .union([z.int().min(0).max(0xffff), z.literal('auto')])
+    .describe('Domain ID; auto: the lowest free one from 2 on, with the first attachment, until the last is gone.'),
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
@@ -58,7 +60,7 @@ const task = z.union([
     cpu,
     idleSteps,
     flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
-    with: z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({}),
+    with: flowArguments,
   }),
   z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
   z.strictObject({
@@ -68,6 +70,9 @@ const task = z.union([
       iova: address,
       write: z.boolean().default(false),
       repeat: z.int().min(1).max(1000).default(1),
+      after: name
+        .optional()
+        .describe('A page: the first request waits until its first 32-bit word is not 0, a doorbell.'),
       ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
     }),
   }),

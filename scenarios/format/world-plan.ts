@@ -1,6 +1,8 @@
+import type { ParameterSpec } from '../../models/linux/flow-definition.ts';
+import { flows } from '../../models/linux/flows.ts';
 import { interruptEntriesOf, interruptIndicesOf } from './interrupt-plan.ts';
 import { parsePlace } from './place.ts';
-import type { World } from './schema.ts';
+import type { World, WorldTask } from './schema.ts';
 import type { InlineStep } from './steps-schema.ts';
 
 /** A PASID directory of 128 entries, the smallest there is (VT-d 9.4, PDTS = 0), leads to this many PASIDs. */
@@ -44,6 +46,60 @@ function placesOfStep(step: InlineStep, path: readonly PropertyKey[]): readonly 
   return 'repeat' in step ? placesOf(step.steps, [...path, 'steps']) : [];
 }
 
+/** A driver flow that a world runs: as a task, or as a step of one. */
+export interface FlowUse {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string | number | boolean>>;
+}
+
+function flowsOfSteps(steps: readonly InlineStep[]): readonly FlowUse[] {
+  return steps.flatMap((step) => {
+    if ('flow' in step) return [{ name: step.flow, values: step.with }];
+    if ('if' in step) return [...flowsOfSteps(step.do), ...flowsOfSteps(step.else)];
+    return 'repeat' in step ? flowsOfSteps(step.steps) : [];
+  });
+}
+
+function flowsOfTask(task: WorldTask): readonly FlowUse[] {
+  if ('flow' in task) return [{ name: task.flow, values: task.with }];
+  return 'steps' in task ? flowsOfSteps(task.steps) : [];
+}
+
+/** Every flow of a world, in the order of the file. */
+export function flowsOf({ tasks }: World): readonly FlowUse[] {
+  return Object.values(tasks).flatMap(flowsOfTask);
+}
+
+/** Values of all parameters of one type that a flow is given; of a value that is not of the type, nothing. */
+function argumentsOf({ name, values }: FlowUse, type: ParameterSpec['type']): readonly (string | number | boolean)[] {
+  const parameters = flows.find((flow) => flow.name === name)?.parameters ?? {};
+  return Object.entries(parameters).flatMap(([key, spec]) => {
+    const value = values[key];
+    return spec.type === type && value !== undefined ? [value] : [];
+  });
+}
+
+/** A leaf paging entry that a flow changes. */
+export interface ChangedPage {
+  readonly domain: string;
+  readonly iova: number;
+  /** Name of the page that is mapped there; undefined for a flow that maps none. */
+  readonly page: string | undefined;
+}
+
+/** Every page of a domain that flows map or unmap, each change once, in the order of the file. */
+export function changedPagesOf(world: World): readonly ChangedPage[] {
+  return flowsOf(world).flatMap((flow) => {
+    const [domain] = argumentsOf(flow, 'domain');
+    const [page] = argumentsOf(flow, 'page');
+    return argumentsOf(flow, 'iova').flatMap((iova) =>
+      typeof domain === 'string' && typeof iova === 'number'
+        ? [{ domain, iova, page: typeof page === 'string' ? page : undefined }]
+        : [],
+    );
+  });
+}
+
 /** Every PASID of a device that needs tables: those that the scenario speaks of, in order of first mention. */
 export function pasidsOf({ platform, start, tasks }: World, device: string): readonly number[] {
   const ridPasid = platform.devices[device]?.ridPasid ?? 0;
@@ -56,9 +112,11 @@ export function pasidsOf({ platform, start, tasks }: World, device: string): rea
   for (const task of Object.values(tasks)) {
     if ('dma' in task && task.device === device) {
       pasids.add(task.dma.pasid ?? ridPasid);
-    } else if ('flow' in task && task.with.device === device) {
-      pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
-    } else if ('steps' in task) {
+    }
+    for (const { values } of flowsOfTask(task).filter((flow) => flow.values.device === device)) {
+      pasids.add(typeof values.pasid === 'number' ? values.pasid : 0);
+    }
+    if ('steps' in task) {
       for (const { text } of placesOf(task.steps, [])) {
         const place = parsePlace(text);
         if (place?.name === device && (place.structure === 'pasid' || place.structure === 'directory')) {
@@ -71,11 +129,12 @@ export function pasidsOf({ platform, start, tasks }: World, device: string): rea
   return [...pasids].filter((pasid) => pasid < pasidCount);
 }
 
-/** Names of the pages that inline steps name, in the order of the file. */
-export function pagesOfSteps({ tasks }: World): readonly string[] {
+/** Names of the pages that tasks name, in the order of the file: inline steps first, then doorbells. */
+export function pagesOfTasks({ tasks }: World): readonly string[] {
   const uses = Object.values(tasks).flatMap((task) => ('steps' in task ? placesOf(task.steps, []) : []));
   const places = uses.map(({ text }) => parsePlace(text)).filter((place) => place?.structure === undefined);
-  return [...new Set(places.map((place) => place?.name ?? ''))];
+  const doorbells = Object.values(tasks).flatMap((task) => ('dma' in task ? (task.dma.after ?? []) : []));
+  return [...new Set([...places.map((place) => place?.name ?? ''), ...doorbells])];
 }
 
 export function contextTableName(sid: number, isScalable: boolean): string {
@@ -96,7 +155,7 @@ export function parseRequesterId(text: string): number {
 export function countPages(world: World): number {
   const { platform, domains } = world;
   const isScalable = platform.iommu.mode === 'scalable';
-  const names = new Set(pagesOfSteps(world));
+  const names = new Set(pagesOfTasks(world));
   let tables = 0;
   for (const [device, { requesterId }] of Object.entries(platform.devices)) {
     names.add(contextTableName(parseRequesterId(requesterId), isScalable));
@@ -107,11 +166,16 @@ export function countPages(world: World): number {
       }
     }
   }
-  for (const { stage, map } of Object.values(domains)) {
+  for (const [domain, { stage, map }] of Object.entries(domains)) {
+    const changed = changedPagesOf(world).filter((change) => change.domain === domain);
     for (const target of Object.values(map)) {
       names.add(typeof target === 'string' ? target : target.page);
     }
-    tables += stage === 'pass-through' ? 0 : countTables(Object.keys(map).map(Number));
+    for (const { page } of changed.filter((change) => change.page !== undefined)) {
+      names.add(page as string);
+    }
+    const iovas = [...Object.keys(map).map(Number), ...changed.map(({ iova }) => iova)];
+    tables += stage === 'pass-through' ? 0 : countTables(iovas);
     tables += stage === 'nested' ? 3 + Math.ceil(platform.memoryPages / entriesPerTable) : 0;
   }
   // The interrupt remapping table is a page.
@@ -142,6 +206,9 @@ export function countTrackedEntries(world: World): number {
       names.add(pasidTableName(device, pasid));
       names.add(`${device} ${pasid}`);
     }
+  }
+  for (const { domain, iova } of changedPagesOf(world)) {
+    names.add(`leaf ${domain} ${iova}`);
   }
   return names.size + interruptEntriesOf(world).length;
 }

@@ -15,6 +15,8 @@ const structure = fc.constantFrom(
   'pasid-directory-entry',
   'pasid-entry',
   'interrupt-remapping-entry',
+  'first-stage-paging-entry',
+  'second-stage-paging-entry',
 );
 
 /** Values for a field of an event; a field of two events has one meaning in both. */

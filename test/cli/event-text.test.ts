@@ -63,6 +63,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'prefetch', sid: 0x10, pasid: 1, iova: 0x1000 }, 'prefetch for 00:02.0 PASID 1: 0x1000'],
   [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
   [
     { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },
@@ -201,10 +202,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
   [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
   [{ ...completion, readable: false, status: 'UR', address: 0 }, 'answer: UR'],
-  [
-    { kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 },
-    'discard the answer for 0x1000: overtaken by an invalidation',
-  ],
+  [{ kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 }, 'discard an overtaken answer: 0x1000'],
   [
     { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
     'translated request: write to 0x5010 (page1+0x10)',
@@ -219,11 +217,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
     'drop from device TLB: a page of 0a:11.5',
   ],
-  [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
-  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
+  [deviceTlbDone, 'invalidate device TLB: PASID 1'],
+  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB: all PASIDs'],
   [
     { ...deviceTlbDone, invalidation: 'device-tlb', pasid: -1, granularity: 'page' },
-    'invalidate device TLB of 0a:11.5: no PASID, page 0x1000',
+    'invalidate device TLB: no PASID, page 0x1000',
   ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
@@ -254,6 +252,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],
   [{ kind: 'status-written', address: 0x1400, data: 3 }, 'write status: 0x3'],
   [{ kind: 'queue-error', slot: 3, code: 4 }, 'queue error 4 at descriptor 3'],
+  [{ kind: 'page-freed', address: 0x40_0000 }, 'free 0x400000'],
+  [{ kind: 'page-allocated', address: 0x40_0000 }, 'allocate 0x400000'],
+  [{ kind: 'tag-allocated', did: 2 }, 'allocate DID 2'],
+  [{ kind: 'tag-released', did: 2 }, 'free DID 2'],
   [{ kind: 'register-read', register: 'FSTS', words: [0x40] }, 'read FSTS = 0x40'],
   [
     { kind: 'device-tlb-request', sid: 0x10, pasid: 3, global: false, page: 4, pages: 1, itag: 0 },
