@@ -58,11 +58,11 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'translation-request':
-      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `ask for${pasidText(event.pasid)} ${hex(event.iova)}${event.write ? ' to write' : ''}`;
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
-      return `discard an overtaken answer${pasidText(event.pasid)}: ${hex(event.iova)}`;
+      return `discard an overtaken answer:${pasidText(event.pasid)} ${hex(event.iova)}`;
     case 'translated-request':
       return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'ats-invalidation-received':
@@ -254,7 +254,7 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
   if (event.cache === 'device-tlb') {
-    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${deviceText(event.sid)}`;
+    return 'iova' in event ? hex(event.iova - (event.iova % 4096)) : `a page of ${deviceText(event.sid)}`;
   }
   const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${deviceText(event.sid)}, ` : '';
   const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
@@ -262,7 +262,7 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
   return `${device}DID ${event.did}${pasid}`;
 }
 
-function access(event: Of<'request' | 'translation-request' | 'translated-request'>): string {
+function access(event: Of<'request' | 'translated-request'>): string {
   return event.write ? 'write to' : 'read of';
 }
 
