@@ -43,6 +43,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return entryUsedText(event, book);
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
+    case 'prefetch':
+      return `prefetch for ${deviceText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'cached-fault':
       return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':

@@ -115,6 +115,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':
+    case 'prefetch':
     case 'write-buffer-flushed':
     case 'register-written':
     case 'register-read':

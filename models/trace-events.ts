@@ -80,6 +80,7 @@ export type TraceEvent =
       readonly did: number;
       readonly iova: number;
     }
+  | { readonly kind: 'prefetch'; readonly sid: number; readonly pasid: number; readonly iova: number }
   | {
       readonly kind: 'cached-fault';
       readonly cache: CacheName;
@@ -271,6 +272,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  prefetch: ['sid', 'pasid', 'iova'],
   'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],

@@ -23,7 +23,7 @@ import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
 import {
   contextTableName,
   maxTrackedEntries,
-  pagesOfSteps,
+  pagesOfTasks,
   parseRequesterId,
   pasidsOf,
   pasidTableName,
@@ -86,7 +86,7 @@ class Assembly {
       this.#addDomain(ram, name);
     }
     // A page made in the middle of a run would have its address from the runs before.
-    for (const name of pagesOfSteps(this.#world)) {
+    for (const name of pagesOfTasks(this.#world)) {
       this.page(name);
     }
     for (const device of tables) {
@@ -247,9 +247,11 @@ class Assembly {
     const { driver: vtd } = this.#system;
     for (const [name, task] of Object.entries(this.#world.tasks)) {
       if ('dma' in task) {
-        const { pasid = -1, iova, write, repeat } = task.dma;
-        const { sid, ats } = vtd.device(task.device);
-        this.#system.addDmaSource(name, { sid, pasid, iova, write, repeat }, task.dma.ats ?? ats);
+        const { pasid = -1, iova, write, repeat, after } = task.dma;
+        const device = vtd.device(task.device);
+        const source = { sid: device.sid, pasid, iova, write, repeat };
+        const doorbell = after === undefined ? undefined : this.page(after);
+        this.#system.addDmaSource(name, source, { ats: task.dma.ats ?? device.ats, doorbell });
       } else if ('flow' in task) {
         const flow = flows.find((candidate) => candidate.name === task.flow);
         assert(flow !== undefined, `flow ${task.flow} is known`);

@@ -53,6 +53,8 @@ export interface VtdConfig {
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */
   readonly pageInvalidationDrains: 'range' | 'all';
+  /** Walks that hardware may make in a run without a request. */
+  readonly prefetchLimit: number;
   /** Whether an invalidation drops what it asks for, or possibly everything in its caches, as VT-d 6.5.2 allows. */
   readonly invalidationScope: 'exact' | 'coarser';
   /** Whether a new IOTLB entry takes its DID from its own walk, or from the PASID cache as it is then (6.2.3.1). */

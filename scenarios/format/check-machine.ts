@@ -36,9 +36,11 @@ export function checkRoom(world: World): readonly Problem[] {
     const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
     problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
   }
-  const [oneTooMany] = sources.slice(maxWalkers);
+  // Hardware that walks ahead has another walker for each of them.
+  const limit = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
+  const [oneTooMany] = sources.slice(limit);
   if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${maxWalkers}`;
+    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${limit}`;
     problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;

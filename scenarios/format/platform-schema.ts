@@ -58,6 +58,12 @@ const iommu = z.strictObject({
     .enum(['range', 'all'])
     .default('range')
     .describe('Requests that a page-selective IOTLB invalidation drains: of its range (VT-d 6.5.4), or of its tags.'),
+  prefetchLimit: z
+    .int()
+    .min(0)
+    .max(16)
+    .default(0)
+    .describe('Walks that hardware may make in a run, for pages of the sources of DMA, without a request.'),
   invalidationScope: z
     .enum(['exact', 'coarser'])
     .default('exact')

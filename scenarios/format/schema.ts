@@ -67,6 +67,9 @@ const task = z.union([
       iova: address,
       write: z.boolean().default(false),
       repeat: z.int().min(1).max(1000).default(1),
+      after: name
+        .optional()
+        .describe('A page: the first request waits until its first 32-bit word is not 0, a doorbell.'),
       ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
     }),
   }),

@@ -69,11 +69,12 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   return [...pasids].filter((pasid) => pasid < pasidCount);
 }
 
-/** Names of the pages that inline steps name, in the order of the file. */
-export function pagesOfSteps({ tasks }: World): readonly string[] {
+/** Names of the pages that tasks name, in the order of the file: inline steps first, then doorbells. */
+export function pagesOfTasks({ tasks }: World): readonly string[] {
   const uses = Object.values(tasks).flatMap((task) => ('steps' in task ? placesOf(task.steps, []) : []));
   const places = uses.map(({ text }) => parsePlace(text)).filter((place) => place?.structure === undefined);
-  return [...new Set(places.map((place) => place?.name ?? ''))];
+  const doorbells = Object.values(tasks).flatMap((task) => ('dma' in task ? (task.dma.after ?? []) : []));
+  return [...new Set([...places.map((place) => place?.name ?? ''), ...doorbells])];
 }
 
 export function contextTableName(sid: number, isScalable: boolean): string {
@@ -94,7 +95,7 @@ export function parseRequesterId(text: string): number {
 export function countPages(world: World): number {
   const { platform, domains } = world;
   const isScalable = platform.iommu.mode === 'scalable';
-  const names = new Set(pagesOfSteps(world));
+  const names = new Set(pagesOfTasks(world));
   let tables = 0;
   for (const [device, { requesterId }] of Object.entries(platform.devices)) {
     names.add(contextTableName(parseRequesterId(requesterId), isScalable));

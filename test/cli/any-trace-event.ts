@@ -72,6 +72,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   granularity: fc.constantFrom('global', 'domain', 'device', 'pasid', 'page'),
   data: word,
   code: word,
+  lines: fc.integer({ min: 1, max: 8 }),
   text,
   rule: text,
   message: text,

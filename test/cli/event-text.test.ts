@@ -63,6 +63,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'prefetch', sid: 0x10, pasid: 1, iova: 0x1000 }, 'prefetch for 00:02.0 PASID 1: 0x1000'],
   [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
   [
     { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },

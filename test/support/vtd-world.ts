@@ -127,6 +127,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      prefetchLimit: 0,
       queueSlots: 128,
       itags: 2,
       deviceTlbWaitsForPiotlb: true,
@@ -177,7 +178,7 @@ export class VtdWorld {
       this.system.addTask(name, place, (ownCpu) => start({ ...this.parts, cpu: ownCpu }));
     }
     for (const [name, { ats = sketch.ats !== undefined, ...dma }] of Object.entries(sketch.dma ?? {})) {
-      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, ats);
+      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, { ats });
     }
     const facts = { ...factsOf(this.system, owners), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
