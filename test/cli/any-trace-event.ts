@@ -29,7 +29,6 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   global: fc.boolean(),
   page: fc.integer({ min: 0, max: 2 ** 40 }),
   pages: fc.constantFrom(0, 1, 512),
-  lines: fc.integer({ min: 0, max: 8 }),
   itag: fc.integer({ min: 0, max: 31 }),
   result: fc.constantFrom('done', 'open', 'unknown'),
   index: fc.integer({ min: -1, max: 0xffff }),
