@@ -1,11 +1,13 @@
 import { type EntryLayout, getField } from '../models/entry-layout.ts';
 import type { Structure } from '../models/trace-events.ts';
 import { contextEntry } from '../models/vtd/entries/context-entry.ts';
+import { firstStagePagingEntry } from '../models/vtd/entries/first-stage-paging-entry.ts';
 import { pasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
 import { pasidEntry } from '../models/vtd/entries/pasid-entry.ts';
 import { rootEntry } from '../models/vtd/entries/root-entry.ts';
 import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
 import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
+import { secondStagePagingEntry } from '../models/vtd/entries/second-stage-paging-entry.ts';
 
 interface ShownField {
   readonly name: string;
@@ -64,6 +66,14 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
       { name: 'secondStagePointer', hideZero: true },
       { name: 'firstStagePointer', usedWith: { field: 'pgtt', values: [1, 3] } },
     ],
+  },
+  'first-stage-paging-entry': {
+    layout: firstStagePagingEntry,
+    shown: [{ name: 'present' }, { name: 'readWrite' }, { name: 'address', hideZero: true }],
+  },
+  'second-stage-paging-entry': {
+    layout: secondStagePagingEntry,
+    shown: [{ name: 'read' }, { name: 'write' }, { name: 'address', hideZero: true }],
   },
 };
 

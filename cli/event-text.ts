@@ -77,6 +77,14 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
     case 'queue-error':
       return `queue error ${event.code} at descriptor ${event.slot}`;
+    case 'page-freed':
+      return `free ${memoryText(book, event.address, 0)}`;
+    case 'page-allocated':
+      return `allocate ${memoryText(book, event.address, 0)}`;
+    case 'tag-allocated':
+      return `allocate DID ${event.did}`;
+    case 'tag-released':
+      return `free DID ${event.did}`;
     case 'device-tlb-request':
       return `ask ${deviceText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
     case 'device-tlb-completion':

@@ -132,6 +132,10 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'page-freed':
+    case 'page-allocated':
+    case 'tag-allocated':
+    case 'tag-released':
     case 'device-tlb-request':
     case 'device-tlb-completion':
     case 'device-tlb-timeout':

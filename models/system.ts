@@ -7,6 +7,8 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import { PageAllocator } from './linux/page-allocator.ts';
+import { DomainIds } from './linux/vtd/domain-ids.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
@@ -28,6 +30,9 @@ import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
 const vtdRegisters = 0xfed9_0000;
+
+/** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */
+const lockArea = 2048;
 
 function registerOffsetOf(address: number): number {
   if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
@@ -97,14 +102,23 @@ export class System {
       deviceTlbs: deviceTlbs ?? this.#endpoints,
       writeBuffer: config.vtd.capabilities.RWBF === 1 ? new WriteBuffer(this.memory, this.trace) : undefined,
     });
+    const { memoryPages: pageCount, cpu: timing } = config;
+    let nextLock = driverPage + lockArea;
     this.driver = new VtdDriver({
+      arena: this.arena,
       registry: this.registry,
+      pages: new PageAllocator({ arena: this.arena, trace: this.trace, pageCount, timing }),
+      domainIds: new DomainIds(this.arena, this.trace),
       coherentWalks: config.coherentWalks,
       capabilities: config.vtd.capabilities,
       commandRegister: vtdRegisters + registerOffset.globalCommand,
       statusRegister: vtdRegisters + registerOffset.globalStatus,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      placeLock: (name) => {
+        nextLock += lineBytes;
+        return this.#place(name, nextLock - lineBytes, 4);
+      },
       trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
         places: {

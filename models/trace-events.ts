@@ -7,7 +7,9 @@ export type Structure =
   | 'context-entry'
   | 'scalable-context-entry'
   | 'pasid-directory-entry'
-  | 'pasid-entry';
+  | 'pasid-entry'
+  | 'first-stage-paging-entry'
+  | 'second-stage-paging-entry';
 
 export type CacheName =
   | 'context-cache'
@@ -199,6 +201,12 @@ export type TraceEvent =
     }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
+  /** A page of memory that software has given back, and that it has taken again. */
+  | { readonly kind: 'page-freed'; readonly address: number }
+  | { readonly kind: 'page-allocated'; readonly address: number }
+  /** A domain ID that software begins to use for a domain, and that it is done with. */
+  | { readonly kind: 'tag-allocated'; readonly did: number }
+  | { readonly kind: 'tag-released'; readonly did: number }
   | {
       readonly kind: 'device-tlb-request';
       readonly sid: number;
@@ -288,6 +296,10 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
+  'page-freed': ['address'],
+  'page-allocated': ['address'],
+  'tag-allocated': ['did'],
+  'tag-released': ['did'],
   'device-tlb-request': ['sid', 'pasid', 'global', 'page', 'pages', 'itag'],
   'device-tlb-completion': ['sid', 'itag', 'result'],
   'device-tlb-timeout': ['sid', 'itag'],

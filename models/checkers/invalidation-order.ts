@@ -15,13 +15,16 @@ const secondStageDirtyMask = fieldMask(pasidEntry, ['secondStageAccessedDirty'])
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 
-const structures: Readonly<Record<Structure, ChangedStructure>> = {
+/** Page tables have rows of their own, by domain and page: those `stale-translation` covers. */
+const structures: Readonly<Record<Structure, ChangedStructure | undefined>> = {
   'root-entry': 'root',
   'scalable-root-entry': 'root',
   'context-entry': 'context',
   'scalable-context-entry': 'context',
   'pasid-directory-entry': 'pasid-directory',
   'pasid-entry': 'pasid-entry',
+  'first-stage-paging-entry': undefined,
+  'second-stage-paging-entry': undefined,
 };
 
 /**
@@ -57,6 +60,9 @@ export const invalidationOrder: Checker = {
       }
     });
     trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
+      if (structures[structure] === undefined) {
+        return;
+      }
       notePresent(structure, entry, words);
       const isOwed = debts.get(entry, column.owed) === 1;
       if (facts.cachingMode && !isOwed && ((before[0] as number) & 1) === 0 && ((words[0] as number) & 1) === 1) {
@@ -135,7 +141,7 @@ function stepsFor(
 ): readonly RequiredInvalidation[] {
   const pgtt = debts.get(entry, column.oldPgtt);
   const { sequence } = requiredInvalidations({
-    structure: structures[facts.structureOfEntry(entry)],
+    structure: structures[facts.structureOfEntry(entry)] as ChangedStructure,
     change: changes[debts.get(entry, column.change)] as EntryChange,
     mode: facts.mode,
     cachingMode: facts.cachingMode,

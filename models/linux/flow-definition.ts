@@ -13,8 +13,13 @@ export type ParameterSpec =
       readonly summary: string;
       /** {@link notPresent} is a value too. */
       readonly orNotPresent?: true;
+      /** The flow finds the domain ID out itself: the domain may have `did: auto`. */
+      readonly anyDid?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
+  /** A 4 KB page of the domain that the flow's `domain` names. */
+  | { readonly type: 'iova'; readonly summary: string }
+  | { readonly type: 'page'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -23,7 +28,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'iova' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean

@@ -1,6 +1,8 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
+import { attach, detach } from './vtd/domain-attach.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
+import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -19,4 +21,8 @@ export const flows: readonly FlowDefinition[] = [
   contextReplace,
   rootSetup,
   rootClear,
+  attach,
+  detach,
+  unmap,
+  map,
 ];

@@ -97,6 +97,7 @@ function checkStart(world: World): readonly Problem[] {
       }
       problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
       problems.push(...checkLegacyStage(world, domain, [...path, 'domain']));
+      problems.push(...(list === 'leftover' ? checkDid(world, domain, [...path, 'domain']) : []));
       const entry = isScalable ? `PASID ${pasid} of "${device}"` : `the context entry of "${device}"`;
       const before = entries.get(entry);
       if (before !== undefined) {
@@ -147,6 +148,13 @@ export function checkLegacyStage(world: World, domain: string, path: readonly Pr
   }
   const message = `the stage of "${domain}" is ${stage}, and a legacy context entry takes second or pass-through`;
   return [wrong(path, message)];
+}
+
+/** What writes or invalidates by a domain ID needs one that does not change in the run. */
+export function checkDid(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+  return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === 'auto'
+    ? [wrong(path, `"${domain}" has did: auto, and its domain ID is needed here`, 'give the domain an ID by number')]
+    : [];
 }
 
 function checkTaskNames({ tasks }: World): readonly Problem[] {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { platform } from './platform-schema.ts';
 import { address, bareName, name, pasid } from './scalar-schemas.ts';
-import { step } from './steps-schema.ts';
+import { flowArguments, step } from './steps-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
@@ -10,7 +10,9 @@ import { step } from './steps-schema.ts';
 
 const domain = z.strictObject({
   stage: z.enum(['first', 'second', 'nested', 'pass-through']),
-  did: z.int().min(0).max(0xffff).describe('Domain ID.'),
+  did: z
+    .union([z.int().min(0).max(0xffff), z.literal('auto')])
+    .describe('Domain ID; auto: the lowest free one from 2 on, with the first attachment, until the last is gone.'),
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
@@ -57,7 +59,7 @@ const task = z.union([
     cpu,
     idleSteps,
     flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
-    with: z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({}),
+    with: flowArguments,
   }),
   z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
   z.strictObject({

@@ -14,6 +14,8 @@ const structure = fc.constantFrom(
   'scalable-context-entry',
   'pasid-directory-entry',
   'pasid-entry',
+  'first-stage-paging-entry',
+  'second-stage-paging-entry',
 );
 
 /** Values for a field of an event; a field of two events has one meaning in both. */

@@ -216,6 +216,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],
   [{ kind: 'status-written', address: 0x1400, data: 3 }, 'write status: 0x3'],
   [{ kind: 'queue-error', slot: 3, code: 4 }, 'queue error 4 at descriptor 3'],
+  [{ kind: 'page-freed', address: 0x40_0000 }, 'free 0x400000'],
+  [{ kind: 'page-allocated', address: 0x40_0000 }, 'allocate 0x400000'],
+  [{ kind: 'tag-allocated', did: 2 }, 'allocate DID 2'],
+  [{ kind: 'tag-released', did: 2 }, 'free DID 2'],
   [{ kind: 'register-read', register: 'FSTS', words: [0x40] }, 'read FSTS = 0x40'],
   [
     { kind: 'device-tlb-request', sid: 0x10, pasid: 3, global: false, page: 4, pages: 1, itag: 0 },

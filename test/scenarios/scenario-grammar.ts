@@ -253,6 +253,10 @@ function argument(spec: ParameterSpec): fc.Arbitrary<Tree> {
       return domain;
     case 'pasid':
       return pasid;
+    case 'iova':
+      return fc.constantFrom(0x1000, 0x2000);
+    case 'page':
+      return fc.constantFrom('page1', 'page2');
     case 'boolean':
       return fc.boolean();
     case 'choice':
