@@ -107,6 +107,9 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cached-fault':
     case 'fault':
     case 'dma':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       // 0 stands for a table the translation did not go through.
       return event.provenance.filter((each) => each !== 0).map(provenanceEntry);
     case 'store-buffered':
@@ -115,13 +118,16 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':
+    case 'prefetch':
     case 'write-buffer-flushed':
     case 'register-written':
     case 'register-read':
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
+    case 'fault-overflow':
     case 'request':
+    case 'interrupt-request':
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':

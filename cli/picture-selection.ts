@@ -78,12 +78,14 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     }
     case 'register-written':
     case 'device-tlb-request':
-    case 'device-tlb-completion':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
       return index > focus.firstStore;
+    case 'device-tlb-completion':
+      // That it is done has been said of the device TLB itself.
+      return event.result !== 'done' && index > focus.firstStore;
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
@@ -100,6 +102,10 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return isBroken && focus.entries.has(event.entry);
     case 'dma':
     case 'fault':
+    case 'fault-overflow':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       return isBroken || !focus.hasViolation;
     default:
       return false;
@@ -144,7 +150,7 @@ function focusEntries(
   const used = new Set<number>();
   const built = new Set<number>();
   for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
-    const into = event.kind === 'dma' || event.kind === 'fault' || event.kind === 'cache-filled' ? built : used;
+    const into = isOutcome(event) ? built : used;
     const stored = storedEntry(event, book);
     if (stored !== undefined) changed.add(stored);
     for (const entry of brokenSteps.has(stepNumber) ? entriesOf(event) : []) {
@@ -156,6 +162,21 @@ function focusEntries(
   const onTheWay = entriesOnTheWay(record, brokenSteps).filter((entry) => changed.has(entry));
   const focus = new Set([...used, ...onTheWay, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
   return focus.size > 0 ? focus : changed;
+}
+
+/** What comes of all entries on the way together. */
+function isOutcome({ kind }: TraceEvent): boolean {
+  switch (kind) {
+    case 'dma':
+    case 'fault':
+    case 'cache-filled':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Entries that the walks which end in a broken rule used before. */
@@ -207,7 +228,7 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
 /** A translated request goes by a hit in the device TLB, or by the answer to a translation request before it. */
 function beginsWalk(event: TraceEvent): boolean {
   const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
-  return event.kind === 'request' || event.kind === 'translation-request' || isHit;
+  return ['request', 'translation-request', 'interrupt-request'].includes(event.kind) || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */
@@ -218,8 +239,8 @@ function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyM
     if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
       continue;
     }
-    // The IOTLB has no requester among its tags.
-    const sid = event.cache === 'iotlb' ? '' : event.sid;
+    // The IOTLB and the interrupt entry cache have no requester among their tags.
+    const sid = event.cache === 'iotlb' || event.cache === 'interrupt-entry-cache' ? '' : event.sid;
     const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
     if (event.kind === 'cache-filled') {
       latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });

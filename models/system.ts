@@ -2,13 +2,14 @@ import { Arena } from '../sim/arena.ts';
 import { assert, unmodelled } from '../sim/assert.ts';
 import { Cell } from '../sim/containers.ts';
 import { Kernel } from '../sim/kernel.ts';
-import { Choose, Delay, type Flow } from '../sim/operation.ts';
+import { Choose, Delay, type Flow, WaitUntil } from '../sim/operation.ts';
 import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
 import { PageAllocator } from './linux/page-allocator.ts';
 import { DomainIds } from './linux/vtd/domain-ids.ts';
+import { InterruptTable } from './linux/vtd/interrupt-table.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
@@ -23,9 +24,13 @@ import { AtsEndpoint } from './pcie/ats-endpoint.ts';
 import { AtsSource } from './pcie/ats-source.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
 import { EndpointBus } from './pcie/endpoint-bus.ts';
+import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
 import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
+import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
+import { PrefetchBudget, Prefetcher } from './vtd/prefetcher.ts';
+import type { DmaRequest } from './vtd/table-reader.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
@@ -46,6 +51,13 @@ export interface Place {
   readonly name: string;
   readonly address: number;
   readonly byteCount: number;
+}
+
+export interface DmaSourceOptions {
+  /** The function asks for translations first. */
+  readonly ats?: boolean;
+  /** Address of the word that its requests wait for until it is not 0. */
+  readonly doorbell?: number | undefined;
 }
 
 /** What a process is to a reader: pictures have a column for each. */
@@ -75,6 +87,7 @@ export class System {
   readonly #cpus = new Map<number, Cpu>();
   readonly #endpoints = new EndpointBus();
   readonly #atRest: (() => void)[] = [];
+  readonly #prefetched: { readonly name: string; readonly request: DmaRequest }[] = [];
   #nextPage = 1;
 
   /** `deviceTlbs`: who takes invalidation requests in place of the endpoints that are added. */
@@ -115,6 +128,7 @@ export class System {
       statusRegister: vtdRegisters + registerOffset.globalStatus,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      interrupts: new InterruptTable(this.#place('irq_2_ir_lock', driverPage + 2 * lineBytes, 4)),
       placeLock: (name) => {
         nextLock += lineBytes;
         return this.#place(name, nextLock - lineBytes, 4);
@@ -194,22 +208,61 @@ export class System {
     this.#endpoints.add(new AtsEndpoint({ name, sid }, config, { arena, trace, link, answer }));
   }
 
-  /** A device that issues requests; its walker is part of the IOMMU. `ats`: it asks for translations first. */
-  addDmaSource(name: string, source: DmaSourceConfig, ats = false): void {
+  /** A device that issues requests; its walker is part of the IOMMU. */
+  addDmaSource(name: string, source: DmaSourceConfig, { ats = false, doorbell }: DmaSourceOptions = {}): void {
     const walker = this.unit.addWalker(name);
+    const { repeat, ...request } = source;
+    this.#prefetched.push({ name, request });
+    const begun = (requests: () => Flow): (() => Flow) =>
+      doorbell === undefined ? requests : () => this.#afterDoorbell(doorbell, requests);
     if (!ats) {
-      this.kernel.addProcess({ name, kind: 'task', body: () => dmaSource(walker, source) });
+      this.kernel.addProcess({ name, kind: 'task', body: begun(() => dmaSource(walker, source)) });
       this.agents.push({ process: name, column: 'IOMMU' });
       return;
     }
-    const { repeat, ...request } = source;
     const endpoint = this.#endpoints.endpoint(source.sid);
     assert(endpoint !== undefined, `a device with ATS has the requester ID of ${name}`);
     const { timing } = this.config.vtd;
     const asked = endpoint.addRequest(name, request);
     const atsSource = new AtsSource({ endpoint, request: asked, walker, trace: this.trace, timing });
-    this.kernel.addProcess({ name, kind: 'task', body: () => atsSource.requests(repeat) });
+    this.kernel.addProcess({ name, kind: 'task', body: begun(() => atsSource.requests(repeat)) });
     this.agents.push({ process: name, column: 'IOMMU', device: endpoint.name });
+  }
+
+  *#afterDoorbell(address: number, requests: () => Flow): Flow {
+    yield new WaitUntil('its doorbell', () => this.memory.read(address) !== 0);
+    yield requests();
+  }
+
+  /** Walks ahead of the requests of every source. */
+  #addPrefetch(limit: number): void {
+    const budget = new PrefetchBudget(this.arena, limit);
+    for (const { name, request } of this.#prefetched) {
+      const process = `prefetch for ${name}`;
+      const walker = this.unit.addWalker(process);
+      const prefetcher = new Prefetcher(this.arena, process, { budget, walker, request });
+      const decision = `${process}, decided`;
+      this.kernel.addProcess({ name: decision, kind: 'optional', body: prefetcher.decisionStep() });
+      this.kernel.addProcess({ name: process, kind: 'engine', body: () => prefetcher.walks() });
+      this.agents.push({ process: decision, column: 'IOMMU' }, { process, column: 'IOMMU' });
+    }
+  }
+
+  /** Switches interrupt remapping on, with a table in which no entry is present. */
+  remapInterrupts(descriptors: readonly (PostedDescriptor & { readonly name: string })[]): void {
+    const table = this.allocatePage('interrupt remapping table');
+    for (const { name, address } of descriptors) {
+      this.#place(name, address, lineBytes);
+    }
+    this.driver.interrupts.address = table;
+    this.unit.remapInterrupts(table, descriptors);
+  }
+
+  /** A device that raises interrupts; they are remapped by the IOMMU. */
+  addInterruptSource(name: string, source: InterruptSourceConfig): void {
+    const requester = this.unit.addInterruptRequester(name);
+    this.kernel.addProcess({ name, kind: 'task', body: () => interruptSource(requester, source) });
+    this.agents.push({ process: name, column: 'IOMMU' });
   }
 
   attachChecker(checker: Checker, facts: CheckerFacts): void {
@@ -240,6 +293,9 @@ export class System {
 
   /** Ends building: what memory and caches hold now is the start of every run. */
   seal(): void {
+    if (this.config.vtd.prefetchLimit > 0) {
+      this.#addPrefetch(this.config.vtd.prefetchLimit);
+    }
     this.unit.addEngines();
     for (const process of this.unit.engineNames) {
       this.agents.push({ process, column: 'IOMMU' });

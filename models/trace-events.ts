@@ -8,16 +8,19 @@ export type Structure =
   | 'scalable-context-entry'
   | 'pasid-directory-entry'
   | 'pasid-entry'
+  | 'interrupt-remapping-entry'
   | 'first-stage-paging-entry'
   | 'second-stage-paging-entry';
 
+/** Of events of the interrupt entry cache `pasid` is the interrupt index. */
 export type CacheName =
   | 'context-cache'
   | 'pasid-cache'
   | 'iotlb'
   | 'first-stage-paging'
   | 'second-stage-paging'
-  | 'device-tlb';
+  | 'device-tlb'
+  | 'interrupt-entry-cache';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
 export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
@@ -82,6 +85,7 @@ export type TraceEvent =
       readonly did: number;
       readonly iova: number;
     }
+  | { readonly kind: 'prefetch'; readonly sid: number; readonly pasid: number; readonly iova: number }
   | {
       readonly kind: 'cached-fault';
       readonly cache: CacheName;
@@ -129,9 +133,11 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
       readonly reason: number;
+      /** FPD did not keep it back; see `fault-overflow` for where that leaves it. */
       readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
+  | { readonly kind: 'fault-overflow'; readonly sid: number; readonly reason: number }
   | {
       readonly kind: 'dma';
       readonly sid: number;
@@ -139,6 +145,35 @@ export type TraceEvent =
       readonly iova: number;
       readonly address: number;
       readonly write: boolean;
+      readonly provenance: readonly number[];
+    }
+  | { readonly kind: 'interrupt-request'; readonly sid: number; readonly index: number }
+  | {
+      /** A message to a CPU: a remapped interrupt, or (without provenance) the notification of a posted one. */
+      readonly kind: 'interrupt';
+      readonly sid: number;
+      readonly index: number;
+      readonly vector: number;
+      readonly destination: number;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-posted';
+      readonly sid: number;
+      readonly index: number;
+      /** Address of the posted-interrupt descriptor. */
+      readonly descriptor: number;
+      readonly vector: number;
+      /** ON was set: a notification follows. */
+      readonly notifies: boolean;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-blocked';
+      readonly sid: number;
+      readonly index: number;
+      readonly reason: number;
+      readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
   | {
@@ -279,13 +314,19 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'entry-read': ['structure', 'entry', 'address', 'quantum', 'words'],
   'entry-used': ['structure', 'entry', 'address', 'present', 'version', 'reason', 'words'],
   'cache-hit': ['cache', 'sid', 'pasid', 'did', 'iova'],
+  prefetch: ['sid', 'pasid', 'iova'],
   'cached-fault': ['cache', 'sid', 'pasid', 'iova', 'reason', 'provenance'],
   'cache-filled': ['cache', 'sid', 'pasid', 'did', 'pointer', 'iova', 'provenance'],
   'cache-dropped': ['cache', 'sid', 'pasid', 'did', 'evicted'],
   'page-table-read': ['stage', 'level', 'address', 'words'],
   request: ['sid', 'pasid', 'iova', 'write'],
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
+  'fault-overflow': ['sid', 'reason'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
+  'interrupt-request': ['sid', 'index'],
+  interrupt: ['sid', 'index', 'vector', 'destination', 'provenance'],
+  'interrupt-posted': ['sid', 'index', 'descriptor', 'vector', 'notifies', 'provenance'],
+  'interrupt-blocked': ['sid', 'index', 'reason', 'recorded', 'provenance'],
   'translation-request': ['sid', 'pasid', 'iova', 'write'],
   'translation-completion': ['sid', 'pasid', 'iova', 'status', 'readable', 'writable', 'address'],
   'translation-discarded': ['sid', 'pasid', 'iova'],

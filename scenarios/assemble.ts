@@ -17,8 +17,12 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+
+import { assembleInterrupts } from './assemble-interrupts.ts';
+
 import { domainFacts } from './domain-facts.ts';
 import { entryValues } from './format/check-entry-fields.ts';
+
 import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
@@ -26,7 +30,7 @@ import {
   changedPagesOf,
   contextTableName,
   maxTrackedEntries,
-  pagesOfSteps,
+  pagesOfTasks,
   parseRequesterId,
   pasidsOf,
   pasidTableName,
@@ -92,7 +96,7 @@ class Assembly {
       this.#addDomain(ram, name);
     }
     // A page made in the middle of a run would have its address from the runs before.
-    for (const name of pagesOfSteps(this.#world)) {
+    for (const name of pagesOfTasks(this.#world)) {
       this.page(name);
     }
     for (const device of tables) {
@@ -101,6 +105,9 @@ class Assembly {
     this.#writeLeftovers();
     for (const device of tables) {
       this.#track(device);
+    }
+    for (const { address, name } of assembleInterrupts(this.#world, this.#system)) {
+      this.#trackOne(address, name, 'interrupt-remapping-entry', { sid: -1, pasid: -1 });
     }
     this.#trackPagingEntries();
     this.#addTasks();
@@ -205,6 +212,7 @@ class Assembly {
         deviceTlbEnable: Number(device.ats),
         pasidEnable: 1,
         pasidDirectoryPointer: directory,
+        ridPasid: this.#device(name).ridPasid,
       });
       memory.initialise(device.contextEntryAddress, words);
     }
@@ -275,9 +283,13 @@ class Assembly {
     const { driver: vtd } = this.#system;
     for (const [name, task] of Object.entries(this.#world.tasks)) {
       if ('dma' in task) {
-        const { pasid = -1, iova, write, repeat } = task.dma;
-        const { sid, ats } = vtd.device(task.device);
-        this.#system.addDmaSource(name, { sid, pasid, iova, write, repeat }, task.dma.ats ?? ats);
+        const { pasid = -1, iova, write, repeat, after } = task.dma;
+        const device = vtd.device(task.device);
+        const source = { sid: device.sid, pasid, iova, write, repeat };
+        const doorbell = after === undefined ? undefined : this.page(after);
+        this.#system.addDmaSource(name, source, { ats: task.dma.ats ?? device.ats, doorbell });
+      } else if ('interrupt' in task) {
+        this.#system.addInterruptSource(name, { sid: vtd.device(task.device).sid, ...task.interrupt });
       } else if ('flow' in task) {
         this.#system.addTask(name, task, (cpu) => startFlow(task.flow, task.with, { cpu, vtd }));
       } else {

@@ -2,6 +2,7 @@ import type { EntryModel } from '../entry-registry.ts';
 import type { Structure } from '../trace-events.ts';
 import { contextEntry, usedContextEntryBits } from './entries/context-entry.ts';
 import { firstStagePagingEntry, usedFirstStagePagingEntryBits } from './entries/first-stage-paging-entry.ts';
+import { remappedInterruptEntry, usedInterruptEntryBits } from './entries/interrupt-remapping-entry.ts';
 import { pasidDirectoryEntry, usedPasidDirectoryEntryBits } from './entries/pasid-directory-entry.ts';
 import { pasidEntry, usedPasidEntryBits } from './entries/pasid-entry.ts';
 import { rootEntry, usedRootEntryBits } from './entries/root-entry.ts';
@@ -29,6 +30,11 @@ export const vtdEntryModels: Readonly<Record<Structure, EntryModel>> = {
     usedBits: usedPasidDirectoryEntryBits,
   },
   'pasid-entry': { structure: 'pasid-entry', wordCount: pasidEntry.wordCount, usedBits: usedPasidEntryBits },
+  'interrupt-remapping-entry': {
+    structure: 'interrupt-remapping-entry',
+    wordCount: remappedInterruptEntry.wordCount,
+    usedBits: usedInterruptEntryBits,
+  },
   'first-stage-paging-entry': {
     structure: 'first-stage-paging-entry',
     wordCount: firstStagePagingEntry.wordCount,

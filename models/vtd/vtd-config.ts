@@ -46,6 +46,7 @@ export interface VtdConfig {
   readonly contextCacheEntries: number;
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
+  readonly interruptCacheEntries: number;
   /** Rows of the paging-structure caches (VT-d 6.2.5); 0: no such cache. */
   readonly firstStagePagingEntries: number;
   readonly secondStagePagingEntries: number;
@@ -53,12 +54,16 @@ export interface VtdConfig {
   readonly invalidationWaitsForFetch: boolean;
   /** Which requests a page-selective IOTLB invalidation drains: those to its range (VT-d 6.5.4), or all of its tags. */
   readonly pageInvalidationDrains: 'range' | 'all';
+  /** Walks that hardware may make in a run without a request. */
+  readonly prefetchLimit: number;
   /** Whether an invalidation drops what it asks for, or possibly everything in its caches, as VT-d 6.5.2 allows. */
   readonly invalidationScope: 'exact' | 'coarser';
   /** Whether a new IOTLB entry takes its DID from its own walk, or from the PASID cache as it is then (6.2.3.1). */
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
   readonly iotlbLookupComparesDid: boolean;
+  /** Fault recording registers; 0: as many as there are faults. */
+  readonly faultRecords: number;
   /** Descriptors the ring has room for, less one: a power of two. */
   readonly queueSlots: number;
   /** Invalidation requests that can be on their way to endpoints at once (VT-d 4.3). */

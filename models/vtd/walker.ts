@@ -30,7 +30,10 @@ export class Walker {
   readonly #translations: Channel<Extract<TraceEvent, { kind: 'translation-request' }>>;
   readonly #answers: Channel<Extract<TraceEvent, { kind: 'translation-completion' }>>;
   readonly #translated: Channel<Extract<TraceEvent, { kind: 'translated-request' }>>;
+  readonly #prefetches: Channel<Extract<TraceEvent, { kind: 'prefetch' }>>;
   readonly #begin: WalkStep;
+  readonly #beginPrefetch: Note;
+  readonly #endPrefetch: Note;
   readonly #beginTranslation: Note;
   readonly #vetTranslation: Note<number>;
   readonly #answer: Note;
@@ -52,6 +55,9 @@ export class Walker {
     this.#translations = ports.trace.channel('translation-request');
     this.#answers = ports.trace.channel('translation-completion');
     this.#translated = ports.trace.channel('translated-request');
+    this.#prefetches = ports.trace.channel('prefetch');
+    this.#beginPrefetch = new Note('a prefetch', () => this.#noteBeginOfPrefetch());
+    this.#endPrefetch = new Note('the end of a prefetch', () => state.clear());
     this.#begin = new WalkStep('a request', ports.config.timing.request, () => this.#beginRequest());
     this.#beginTranslation = new Note('a translation request', () => this.#beginTranslationRequest());
     this.#vetTranslation = new Note('whether translations may be asked for', () => this.#vet());
@@ -70,6 +76,19 @@ export class Walker {
     }
     this.#end.output = output;
     yield output < 0 ? this.#end.fault : this.#end.access;
+  }
+
+  /**
+   * A walk that nobody has asked for: it fills the caches as DMA would, moves nothing, and faults silently (VT-d 6.2.5,
+   * 6.5.3.6).
+   */
+  *prefetch(request: DmaRequest): Flow {
+    this.#reader.request = request;
+    yield this.#beginPrefetch;
+    if (((yield this.#contextLookup.find()) as number) >= 0) {
+      yield this.#translate(request);
+    }
+    yield this.#endPrefetch;
   }
 
   /**
@@ -145,6 +164,15 @@ export class Walker {
     this.#state.page = Math.floor(iova / 4096);
     this.#state.moveTo(walkPhase.context);
     return this.#ports.config.iotlbFirst ? this.#iotlb.find() : notTranslated;
+  }
+
+  #noteBeginOfPrefetch(): void {
+    const { sid, pasid, iova } = this.#reader.request;
+    if (this.#prefetches.active) {
+      this.#prefetches.emit({ kind: 'prefetch', sid, pasid, iova });
+    }
+    this.#state.page = Math.floor(iova / 4096);
+    this.#state.moveTo(walkPhase.context);
   }
 
   #beginTranslationRequest(): void {

@@ -2,6 +2,7 @@ import { type FlowDefinition, notPresent, type ParameterSpec } from '../../model
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
 import { mappedBits } from './check-domains.ts';
+import { checkInterruptArgument } from './check-interrupts.ts';
 import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { parsePlace } from './place.ts';
@@ -44,15 +45,12 @@ export function checkFlow(world: World, use: FlowUse & { readonly path: readonly
 /** A flow that takes a PASID writes tables that legacy mode lacks; one for a device and a domain alone, those it has. */
 function checkFlowMode(
   world: World,
-  { name, parameters }: FlowDefinition,
+  { name, mode, parameters }: FlowDefinition,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
   const types = Object.values(parameters).map(({ type }) => type);
-  const needs = types.includes('pasid')
-    ? 'scalable'
-    : types.includes('domain') && types.includes('device')
-      ? 'legacy'
-      : undefined;
+  const isLegacy = types.includes('domain') && types.includes('device');
+  const needs = mode ?? (types.includes('pasid') ? 'scalable' : isLegacy ? 'legacy' : undefined);
   return needs === undefined || needs === world.platform.iommu.mode
     ? []
     : [wrong(path, `${name} is for ${needs} mode`, `set platform.iommu.mode: ${needs}`)];
@@ -79,6 +77,9 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
         ...checkLegacyStage(world, String(value), path),
         ...(spec.anyDid ? [] : checkDid(world, String(value), path)),
       ];
+    case 'interrupt':
+    case 'interrupt-target':
+      return checkInterruptArgument(spec, value, { world, path });
     case 'iova':
       return checkIova(world, { value, path, use });
     case 'page':

@@ -13,6 +13,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
+    ...checkRidPasids(world),
     ...checkDomains(world),
     ...checkStart(world),
     ...checkTaskNames(world),
@@ -21,7 +22,7 @@ export function checkMachine(world: World): readonly Problem[] {
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
 export function checkRoom(world: World): readonly Problem[] {
-  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task);
+  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task || 'interrupt' in task);
   const { memoryPages } = world.platform;
   const pages = countPages(world);
   const entries = countTrackedEntries(world);
@@ -36,9 +37,11 @@ export function checkRoom(world: World): readonly Problem[] {
     const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
     problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
   }
-  const [oneTooMany] = sources.slice(maxWalkers);
+  // Hardware that walks ahead has another walker for each of them.
+  const limit = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
+  const [oneTooMany] = sources.slice(limit);
   if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${maxWalkers}`;
+    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${limit}`;
     problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;
@@ -78,6 +81,17 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
     owners.set(requesterId, owner ?? device);
     const path = ['platform', 'devices', device, 'requesterId'];
     return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
+  });
+}
+
+/** Drivers here, and the checkers of device-TLB invalidations, take RID_PASID to be 0, as Linux does. */
+function checkRidPasids({ platform }: World): readonly Problem[] {
+  return Object.entries(platform.devices).flatMap(([device, { ridPasid, ats }]) => {
+    const path = ['platform', 'devices', device, 'ridPasid'];
+    if (ridPasid !== 0 && platform.iommu.mode === 'legacy') {
+      return [wrong(path, 'legacy mode has no RID_PASID', scalableHint)];
+    }
+    return ridPasid !== 0 && ats !== false ? [wrong(path, 'a device with ats has RID_PASID 0')] : [];
   });
 }
 

@@ -1,6 +1,7 @@
 import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
 import { checkFlow } from './check-flow.ts';
+import { checkInterrupts } from './check-interrupts.ts';
 import { atsHint } from './check-invalidations.ts';
 import { checkMachine, checkRoom } from './check-machine.ts';
 import { checkSteps } from './check-steps.ts';
@@ -14,6 +15,7 @@ export const reachNames: readonly string[] = reachMarks.map(({ name }) => name);
 export function checkReferences(world: World): readonly Problem[] {
   const problems = [
     ...checkMachine(world),
+    ...checkInterrupts(world),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
   ];
   return problems.length > 0 ? problems : checkRoom(world);
@@ -21,6 +23,9 @@ export function checkReferences(world: World): readonly Problem[] {
 
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
   const devices = Object.keys(world.platform.devices);
+  if ('interrupt' in task) {
+    return reference('device', task.device, devices, ['tasks', name, 'device']);
+  }
   if ('dma' in task) {
     const unknown = reference('device', task.device, devices, ['tasks', name, 'device']);
     return unknown.length > 0 ? unknown : checkAts(world, task, ['tasks', name, 'dma']);
@@ -37,9 +42,13 @@ function checkAts(
   { device, dma }: Extract<WorldTask, { dma: object }>,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
-  const hasAts = world.platform.devices[device]?.ats !== false;
+  const ats = world.platform.devices[device]?.ats;
+  const hasAts = ats !== false;
   if (dma.ats === true && !hasAts) {
     return [wrong([...path, 'ats'], `"${device}" has no ATS`, atsHint(device))];
+  }
+  if (typeof ats === 'object' && !ats.present) {
+    return [{ path, part: 'key', message: `"${device}" is gone from the bus: it has no requests` }];
   }
   return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
     ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { interruptRequest, interrupts } from './interrupt-schema.ts';
 import { platform } from './platform-schema.ts';
 import { address, bareName, name, pasid } from './scalar-schemas.ts';
 import { flowArguments, step } from './steps-schema.ts';
@@ -69,9 +70,13 @@ const task = z.union([
       iova: address,
       write: z.boolean().default(false),
       repeat: z.int().min(1).max(1000).default(1),
+      after: name
+        .optional()
+        .describe('A page: the first request waits until its first 32-bit word is not 0, a doorbell.'),
       ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
     }),
   }),
+  z.strictObject({ device: name, interrupt: interruptRequest }),
 ]);
 
 const limits = z.strictObject({
@@ -92,6 +97,7 @@ export const worldSchema = z.strictObject({
     .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
     .default({}),
   start: start.prefault({}),
+  interrupts: interrupts.prefault({}),
   tasks: z
     .record(bareName, task)
     .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })

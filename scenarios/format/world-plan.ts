@@ -1,5 +1,6 @@
 import type { ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
+import { interruptEntriesOf, interruptIndicesOf } from './interrupt-plan.ts';
 import { parsePlace } from './place.ts';
 import type { World, WorldTask } from './schema.ts';
 import type { InlineStep } from './steps-schema.ts';
@@ -100,7 +101,8 @@ export function changedPagesOf(world: World): readonly ChangedPage[] {
 }
 
 /** Every PASID of a device that needs tables: those that the scenario speaks of, in order of first mention. */
-export function pasidsOf({ start, tasks }: World, device: string): readonly number[] {
+export function pasidsOf({ platform, start, tasks }: World, device: string): readonly number[] {
+  const ridPasid = platform.devices[device]?.ridPasid ?? 0;
   const pasids = new Set<number>();
   for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
     if (attachment.device === device) {
@@ -109,7 +111,7 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   }
   for (const task of Object.values(tasks)) {
     if ('dma' in task && task.device === device) {
-      pasids.add(task.dma.pasid ?? 0);
+      pasids.add(task.dma.pasid ?? ridPasid);
     }
     for (const { values } of flowsOfTask(task).filter((flow) => flow.values.device === device)) {
       pasids.add(typeof values.pasid === 'number' ? values.pasid : 0);
@@ -127,11 +129,12 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   return [...pasids].filter((pasid) => pasid < pasidCount);
 }
 
-/** Names of the pages that inline steps name, in the order of the file. */
-export function pagesOfSteps({ tasks }: World): readonly string[] {
+/** Names of the pages that tasks name, in the order of the file: inline steps first, then doorbells. */
+export function pagesOfTasks({ tasks }: World): readonly string[] {
   const uses = Object.values(tasks).flatMap((task) => ('steps' in task ? placesOf(task.steps, []) : []));
   const places = uses.map(({ text }) => parsePlace(text)).filter((place) => place?.structure === undefined);
-  return [...new Set(places.map((place) => place?.name ?? ''))];
+  const doorbells = Object.values(tasks).flatMap((task) => ('dma' in task ? (task.dma.after ?? []) : []));
+  return [...new Set([...places.map((place) => place?.name ?? ''), ...doorbells])];
 }
 
 export function contextTableName(sid: number, isScalable: boolean): string {
@@ -152,7 +155,7 @@ export function parseRequesterId(text: string): number {
 export function countPages(world: World): number {
   const { platform, domains } = world;
   const isScalable = platform.iommu.mode === 'scalable';
-  const names = new Set(pagesOfSteps(world));
+  const names = new Set(pagesOfTasks(world));
   let tables = 0;
   for (const [device, { requesterId }] of Object.entries(platform.devices)) {
     names.add(contextTableName(parseRequesterId(requesterId), isScalable));
@@ -175,7 +178,8 @@ export function countPages(world: World): number {
     tables += stage === 'pass-through' ? 0 : countTables(iovas);
     tables += stage === 'nested' ? 3 + Math.ceil(platform.memoryPages / entriesPerTable) : 0;
   }
-  return fixedPages + names.size + tables;
+  // The interrupt remapping table is a page.
+  return fixedPages + names.size + tables + (interruptIndicesOf(world).length > 0 ? 1 : 0);
 }
 
 /** Tables of four levels that map these pages: the top one, and one for each table entry in use above the last level. */
@@ -206,5 +210,5 @@ export function countTrackedEntries(world: World): number {
   for (const { domain, iova } of changedPagesOf(world)) {
     names.add(`leaf ${domain} ${iova}`);
   }
-  return names.size;
+  return names.size + interruptEntriesOf(world).length;
 }

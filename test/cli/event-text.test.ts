@@ -63,6 +63,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
+  [{ kind: 'prefetch', sid: 0x10, pasid: 1, iova: 0x1000 }, 'prefetch for 00:02.0 PASID 1: 0x1000'],
   [{ kind: 'write-buffer-flushed', lines: 2 }, 'flush the write buffer: 2 lines'],
   [
     { kind: 'cached-fault', cache: 'pasid-cache', sid: 0x10, pasid: 1, iova: 0x1000, reason: 0x59, provenance: [] },
@@ -153,8 +154,46 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'fault', sid: 0x10, pasid: 1, iova: 0, reason: 0xff, recorded: false, provenance: [] },
     'fault FFh: a reason without a name (not reported)',
   ],
+  [{ kind: 'fault-overflow', sid: 0x10, reason: 0x59 }, 'no fault record left for 00:02.0, 59h: set FSTS.PFO'],
   [{ kind: 'dma', ...tags, address: 0x5010, write: true, provenance: [] }, 'DMA to 0x5010 (page1+0x10)'],
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
+  [{ kind: 'interrupt-request', sid: 0x10, index: 3 }, 'request of 00:02.0: interrupt 3'],
+  [
+    { kind: 'interrupt', sid: 0x10, index: 3, vector: 0x41, destination: 1, provenance: [] },
+    '00:02.0 interrupt 3 -> vector 0x41, CPU 1',
+  ],
+  [
+    {
+      kind: 'interrupt-posted',
+      sid: 0x10,
+      index: 3,
+      descriptor: 0x1_0000_1000,
+      vector: 0x31,
+      notifies: true,
+      provenance: [],
+    },
+    '00:02.0 interrupt 3 -> vector 0x31 posted at 0x100001000, ON=1',
+  ],
+  [
+    {
+      kind: 'interrupt-posted',
+      sid: 0x10,
+      index: 3,
+      descriptor: 0x5000,
+      vector: 0x31,
+      notifies: false,
+      provenance: [],
+    },
+    '00:02.0 interrupt 3 -> vector 0x31 posted at page1',
+  ],
+  [
+    { kind: 'interrupt-blocked', sid: 0x10, index: 3, reason: 0x26, recorded: false, provenance: [] },
+    '00:02.0 interrupt 3 blocked: fault 26h: IR: source-id verification failed (not reported)',
+  ],
+  [
+    { kind: 'cache-hit', cache: 'interrupt-entry-cache', sid: 0x10, pasid: 3, did: 0, iova: 0 },
+    'hit in interrupt entry cache: interrupt 3',
+  ],
   [
     { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
     'translation request PASID 1: read of 0x1000',
@@ -163,10 +202,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
   [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
   [{ ...completion, readable: false, status: 'UR', address: 0 }, 'answer: UR'],
-  [
-    { kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 },
-    'discard the answer for 0x1000: overtaken by an invalidation',
-  ],
+  [{ kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 }, 'discard an overtaken answer: 0x1000'],
   [
     { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
     'translated request: write to 0x5010 (page1+0x10)',
@@ -181,11 +217,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
     'drop from device TLB: a page of 0a:11.5',
   ],
-  [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
-  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
+  [deviceTlbDone, 'invalidate device TLB: PASID 1'],
+  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB: all PASIDs'],
   [
     { ...deviceTlbDone, invalidation: 'device-tlb', pasid: -1, granularity: 'page' },
-    'invalidate device TLB of 0a:11.5: no PASID, page 0x1000',
+    'invalidate device TLB: no PASID, page 0x1000',
   ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],

@@ -23,6 +23,7 @@ import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
 import { factsOf, type Owner } from './vtd-facts.ts';
+import { buildInterrupts, type InterruptSketch } from './vtd-interrupts.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -80,6 +81,7 @@ export interface WorldSketch {
   readonly pasids?: readonly number[];
   readonly dma?: Readonly<Record<string, DmaSketch>>;
   readonly tasks?: Readonly<Record<string, TaskBody>>;
+  readonly interrupts?: InterruptSketch;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
   /** Functions with a device TLB; left out: there are none. */
@@ -125,17 +127,20 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      interruptCacheEntries: 0,
       firstStagePagingEntries: 0,
       secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
       pageInvalidationDrains: 'range',
       invalidationScope: 'exact',
+      prefetchLimit: 0,
       queueSlots: 128,
       itags: 2,
       deviceTlbWaitsForPiotlb: true,
       recordsErrorSource: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
+      faultRecords: 0,
       timing,
       ...sketch.vtd,
       capabilities: Object.freeze({ ...defaultCapabilities, ...sketch.capabilities }),
@@ -180,7 +185,10 @@ export class VtdWorld {
       this.system.addTask(name, place, (ownCpu) => start({ ...this.parts, cpu: ownCpu }));
     }
     for (const [name, { ats = sketch.ats !== undefined, ...dma }] of Object.entries(sketch.dma ?? {})) {
-      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, ats);
+      this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, { ats });
+    }
+    for (const [name, source] of Object.entries(sketch.interrupts?.sources ?? {})) {
+      this.system.addInterruptSource(name, { sid: nic, repeat: 1, ...source });
     }
     const facts = { ...factsOf(this.system, owners, Object.keys(sketch.domains ?? {})), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
@@ -303,6 +311,7 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   }
   sketch.prepare?.(parts);
   const owners = devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  buildInterrupts(parts, sketch.interrupts);
   for (const { domain: changed, iova = 4096 } of sketch.changes ?? []) {
     const domain = vtd.domain(changed);
     const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';

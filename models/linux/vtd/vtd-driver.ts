@@ -11,6 +11,7 @@ import { writeBufferFlush } from '../../vtd/translation-unit.ts';
 import type { PageAllocator } from '../page-allocator.ts';
 import { CacheTags, cacheTagsOf } from './cache-tags.ts';
 import type { DomainIds } from './domain-ids.ts';
+import type { InterruptTable } from './interrupt-table.ts';
 import type { QueuedInvalidation } from './queued-invalidation.ts';
 
 export type Stage = 'first' | 'second' | 'nested' | 'pass-through';
@@ -56,6 +57,7 @@ export interface Device {
 export interface VtdDriverPorts {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   readonly arena: Arena;
   readonly trace: SystemTrace;
   readonly pages: PageAllocator;
@@ -85,6 +87,7 @@ interface DomainState {
 export class VtdDriver {
   readonly registry: EntryRegistry;
   readonly queue: QueuedInvalidation;
+  readonly interrupts: InterruptTable;
   readonly pages: PageAllocator;
   readonly domainIds: DomainIds;
   readonly #ports: VtdDriverPorts;
@@ -100,6 +103,7 @@ export class VtdDriver {
     this.#ports = ports;
     this.registry = ports.registry;
     this.queue = ports.queue;
+    this.interrupts = ports.interrupts;
     this.pages = ports.pages;
     this.domainIds = ports.domainIds;
     this.#didLockAddress = ports.placeLock('iommu->did_lock');
