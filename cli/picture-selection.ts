@@ -83,10 +83,13 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
+    case 'write-buffer-flushed':
       return index > focus.firstStore;
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
+    case 'prefetch':
+    case 'cached-fault':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
       const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
@@ -144,7 +147,7 @@ function focusEntries(
   const used = new Set<number>();
   const built = new Set<number>();
   for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
-    const into = event.kind === 'dma' || event.kind === 'fault' || event.kind === 'cache-filled' ? built : used;
+    const into = ['dma', 'fault', 'cached-fault', 'cache-filled'].includes(event.kind) ? built : used;
     const stored = storedEntry(event, book);
     if (stored !== undefined) changed.add(stored);
     for (const entry of brokenSteps.has(stepNumber) ? entriesOf(event) : []) {
@@ -204,10 +207,13 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
   return undefined;
 }
 
-/** A translated request goes by a hit in the device TLB, or by the answer to a translation request before it. */
+/**
+ * A translated request goes by a hit in the device TLB, or by the answer to a translation request before it; a prefetch
+ * has no request.
+ */
 function beginsWalk(event: TraceEvent): boolean {
   const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
-  return event.kind === 'request' || event.kind === 'translation-request' || isHit;
+  return event.kind === 'request' || event.kind === 'translation-request' || event.kind === 'prefetch' || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */
@@ -218,8 +224,8 @@ function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyM
     if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
       continue;
     }
-    // The IOTLB has no requester among its tags.
-    const sid = event.cache === 'iotlb' ? '' : event.sid;
+    // The IOTLB has no requester among the tags it is told of, and rows of paging structures have none at all.
+    const sid = ['iotlb', 'first-stage-paging', 'second-stage-paging'].includes(event.cache) ? '' : event.sid;
     const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
     if (event.kind === 'cache-filled') {
       latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });
