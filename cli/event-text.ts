@@ -64,7 +64,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
-      return `discard the answer for${pasidText(event.pasid)} ${hex(event.iova)}: overtaken by an invalidation`;
+      return `discard an overtaken answer${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'translated-request':
       return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'ats-invalidation-received':
@@ -203,7 +203,7 @@ function invalidationText(event: Of<'invalidation-done'>): string {
   if (event.invalidation === 'device-tlb' || event.invalidation === 'pasid-device-tlb') {
     const pasid = event.granularity === 'global' ? 'all PASIDs' : pasidText(event.pasid).trim() || 'no PASID';
     const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
-    return `${name} of ${deviceText(event.sid)}: ${pasid}${page}`;
+    return `${name}: ${pasid}${page}`;
   }
   switch (event.granularity) {
     case 'global':

@@ -78,13 +78,15 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     }
     case 'register-written':
     case 'device-tlb-request':
-    case 'device-tlb-completion':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
     case 'write-buffer-flushed':
       return index > focus.firstStore;
+    case 'device-tlb-completion':
+      // That it is done has been said of the device TLB itself.
+      return event.result !== 'done' && index > focus.firstStore;
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':

@@ -66,9 +66,13 @@ function checkAts(
   { device, dma }: Extract<WorldTask, { dma: object }>,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
-  const hasAts = world.platform.devices[device]?.ats !== false;
+  const ats = world.platform.devices[device]?.ats;
+  const hasAts = ats !== false;
   if (dma.ats === true && !hasAts) {
     return [wrong([...path, 'ats'], `"${device}" has no ATS`, atsHint(device))];
+  }
+  if (typeof ats === 'object' && !ats.present) {
+    return [{ path, part: 'key', message: `"${device}" is gone from the bus: it has no requests` }];
   }
   return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
     ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]

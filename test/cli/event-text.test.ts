@@ -164,10 +164,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
   [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
   [{ ...completion, readable: false, status: 'UR', address: 0 }, 'answer: UR'],
-  [
-    { kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 },
-    'discard the answer for 0x1000: overtaken by an invalidation',
-  ],
+  [{ kind: 'translation-discarded', sid: 0x10, pasid: -1, iova: 0x1000 }, 'discard an overtaken answer: 0x1000'],
   [
     { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
     'translated request: write to 0x5010 (page1+0x10)',
@@ -182,11 +179,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },
     'drop from device TLB: a page of 0a:11.5',
   ],
-  [deviceTlbDone, 'invalidate device TLB of 0a:11.5: PASID 1'],
-  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB of 0a:11.5: all PASIDs'],
+  [deviceTlbDone, 'invalidate device TLB: PASID 1'],
+  [{ ...deviceTlbDone, granularity: 'global' }, 'invalidate device TLB: all PASIDs'],
   [
     { ...deviceTlbDone, invalidation: 'device-tlb', pasid: -1, granularity: 'page' },
-    'invalidate device TLB of 0a:11.5: no PASID, page 0x1000',
+    'invalidate device TLB: no PASID, page 0x1000',
   ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
   [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],

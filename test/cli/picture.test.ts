@@ -53,6 +53,51 @@ describe('the picture of a torn PASID entry', () => {
     );
   });
 
+  it('has a column for what a function with ATS does itself', () => {
+    const tags = { sid: 0x10, pasid: 1, iova: 0x1000 };
+    const record = runRecord([
+      ['fetcher', { kind: 'translation-request', ...tags, write: false }],
+      ['fetcher', readQuantum(0)],
+      [
+        'fetcher',
+        {
+          kind: 'translation-completion',
+          ...tags,
+          status: 'success',
+          readable: true,
+          writable: false,
+          address: 0x5000,
+        },
+      ],
+      ['cpu', storeQword(0)],
+      ['fetcher', { kind: 'translation-discarded', ...tags }],
+      ['fetcher', corrupted],
+    ]);
+    const agents = record.agents.map((agent) => (agent.process === 'nic' ? { ...agent, device: 'nic' } : agent));
+    expect(drawPicture({ ...record, agents })).toBe(
+      drawn(
+        'CPU 0 (teardown)        IOMMU                    nic',
+        '                                                 translation request',
+        '                                                   PASID 1: read of',
+        '                                                   0x1000',
+        '                        read nic.pasid[1] q0-1:',
+        '                          P=1 DID=5 first-stage',
+        '                        answer: read of 0x5000',
+        '                          (page1)',
+        'store nic.pasid[1] q0',
+        '  = 0',
+        '                                                 discard an overtaken',
+        '                                                   answer PASID 1:',
+        '                                                   0x1000',
+        '                        < corrupted-entry:',
+        '                          nic.pasid[1] was used',
+        '                          with bits that equal',
+        '                          neither the old nor',
+        '                          the new entry >',
+      ),
+    );
+  });
+
   it('leaves out what has nothing to do with it', () => {
     const noise: readonly TraceEvent[] = [
       { kind: 'store', address: 0x2000, words: [1], cpu: 0 },

@@ -288,6 +288,23 @@ describe('a scenario with a mistake', () => {
       ['FILE:13:39: error: "nic" has no ATS', '  hint: set platform.devices.nic.ats: true'],
     ],
     [
+      'requests of a device that is gone',
+      changed('requesterId: "00:02.0"', 'requesterId: "00:02.0", ats: { present: false }'),
+      ['FILE:13:27: error: "nic" is gone from the bus: it has no requests'],
+    ],
+    [
+      'a translation request with PASID in legacy mode',
+      changed('model: vtd', 'model: vtd, mode: legacy')
+        .replace('requesterId: "00:02.0"', 'requesterId: "00:02.0", ats: true')
+        .replace('stage: first', 'stage: second')
+        .replace('device: nic, pasid: 1, domain', 'device: nic, domain')
+        .replace(
+          / teardown: .*/,
+          ' teardown: { cpu: 0, flow: vtd/context-clear, with: { device: nic, domain: a, order: $order } }',
+        ),
+      ['FILE:13:41: error: legacy mode has no translation requests with PASID', '  hint: leave the PASID out'],
+    ],
+    [
       'a device that answers nothing anybody could mean',
       changed('requesterId: "00:02.0"', 'requesterId: "00:02.0", ats: { answers: 0, entrys: 1 }'),
       [

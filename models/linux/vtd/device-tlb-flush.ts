@@ -22,7 +22,7 @@ export function* flushDeviceTlb(vtd: VtdDriver, cpu: Cpu, { device: name, pasid 
 }
 
 /** Every page of one PASID, or of requests without one (VT-d 6.5.3.3: S = 1, ADDR = 7FFFFFFF_FFFFFh). */
-export function deviceTlbInvalidation({ sid }: Pick<Device, 'sid'>, pasid: number): InvalidationDescriptor {
+function deviceTlbInvalidation({ sid }: Pick<Device, 'sid'>, pasid: number): InvalidationDescriptor {
   const range = { sid, pfsid: sid, maxInvalidationsPending: 0, address: 0, addressMask: everyPage };
   return pasid === 0
     ? { kind: 'device-tlb', ...range }
