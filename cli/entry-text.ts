@@ -1,14 +1,20 @@
 import { type EntryLayout, getField } from '../models/entry-layout.ts';
 import type { Structure } from '../models/trace-events.ts';
 import { contextEntry } from '../models/vtd/entries/context-entry.ts';
+import { firstStagePagingEntry } from '../models/vtd/entries/first-stage-paging-entry.ts';
+import { postedInterruptEntry, remappedInterruptEntry } from '../models/vtd/entries/interrupt-remapping-entry.ts';
 import { pasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
 import { pasidEntry } from '../models/vtd/entries/pasid-entry.ts';
 import { rootEntry } from '../models/vtd/entries/root-entry.ts';
 import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
 import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
+import { secondStagePagingEntry } from '../models/vtd/entries/second-stage-paging-entry.ts';
+import { requesterText } from './requester-text.ts';
 
 interface ShownField {
   readonly name: string;
+  /** How a value is written; without it as a decimal number, or an address. */
+  readonly text?: (value: number) => string;
   /** Said in front of the value; without it the mnemonic of the layout. */
   readonly label?: string;
   /** Names of values, said alone; a value without a name is shown as `label=value`. */
@@ -28,7 +34,39 @@ interface ShownEntry {
 const pasidTypes = { 1: 'first-stage', 2: 'second-stage', 3: 'nested', 4: 'pass-through' };
 const contextTypes = { 0: 'second-stage', 2: 'pass-through' };
 
+const ifPresent = { field: 'present', values: [1] };
+
+/** The parts that both formats of an IRTE have at the same place. */
+const interruptSource: readonly ShownField[] = [
+  { name: 'sid', text: requesterText, usedWith: ifPresent },
+  { name: 'sourceValidation', usedWith: ifPresent },
+];
+
+const postedInterrupt: ShownEntry = {
+  layout: postedInterruptEntry,
+  shown: [
+    { name: 'present' },
+    { name: 'faultProcessingDisable', hideZero: true },
+    { name: 'mode', values: { 1: 'posted' }, usedWith: ifPresent },
+    { name: 'urgent', hideZero: true },
+    { name: 'vector', text: hex, usedWith: ifPresent },
+    { name: 'descriptorLow', usedWith: ifPresent },
+    ...interruptSource,
+    { name: 'descriptorHigh', text: hex, hideZero: true },
+  ],
+};
+
 const entries: Readonly<Record<Structure, ShownEntry>> = {
+  'interrupt-remapping-entry': {
+    layout: remappedInterruptEntry,
+    shown: [
+      { name: 'present' },
+      { name: 'faultProcessingDisable', hideZero: true },
+      { name: 'vector', text: hex, usedWith: ifPresent },
+      { name: 'destination', usedWith: ifPresent },
+      ...interruptSource,
+    ],
+  },
   'root-entry': { layout: rootEntry, shown: [{ name: 'present' }, { name: 'contextTablePointer' }] },
   'scalable-root-entry': {
     layout: scalableRootHalf,
@@ -49,7 +87,12 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
   },
   'scalable-context-entry': {
     layout: scalableContextEntry,
-    shown: [{ name: 'present' }, { name: 'pasidEnable', hideZero: true }, { name: 'pasidDirectoryPointer' }],
+    shown: [
+      { name: 'present' },
+      { name: 'pasidEnable', hideZero: true },
+      { name: 'pasidDirectoryPointer' },
+      { name: 'ridPasid', hideZero: true },
+    ],
   },
   'pasid-directory-entry': {
     layout: pasidDirectoryEntry,
@@ -59,11 +102,20 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
     layout: pasidEntry,
     shown: [
       { name: 'present' },
+      { name: 'faultProcessingDisable', hideZero: true },
       { name: 'domainId' },
       { name: 'pgtt', values: pasidTypes },
       { name: 'secondStagePointer', hideZero: true },
       { name: 'firstStagePointer', usedWith: { field: 'pgtt', values: [1, 3] } },
     ],
+  },
+  'first-stage-paging-entry': {
+    layout: firstStagePagingEntry,
+    shown: [{ name: 'present' }, { name: 'readWrite' }, { name: 'address', hideZero: true }],
+  },
+  'second-stage-paging-entry': {
+    layout: secondStagePagingEntry,
+    shown: [{ name: 'read' }, { name: 'write' }, { name: 'address', hideZero: true }],
   },
 };
 
@@ -77,10 +129,10 @@ export function entryByteCount(structure: Structure): number {
  * says where the part begins, in 32-bit words of the entry.
  */
 export function fieldsText(structure: Structure, firstWord: number, words: readonly number[]): string {
-  const { layout, shown } = entries[structure];
+  const { layout, shown } = shownEntry(structure, firstWord, words);
   const part = partOf(layout, firstWord, words);
   const texts: string[] = [];
-  for (const { name, label, values, hideZero, usedWith } of shown) {
+  for (const { name, label, text: shownText, values, hideZero, usedWith } of shown) {
     const value = part(name);
     const field = layout.fields[name];
     if (value === undefined || field === undefined) {
@@ -91,10 +143,17 @@ export function fieldsText(structure: Structure, firstWord: number, words: reado
     if (value === 0 && (hideZero || isUnused)) {
       continue;
     }
-    const text = field.unitBytes > 1 ? hex(value * field.unitBytes) : String(value);
+    const text = shownText?.(value) ?? (field.unitBytes > 1 ? hex(value * field.unitBytes) : String(value));
     texts.push(values?.[value] ?? `${label ?? field.spec}=${text}`);
   }
   return texts.join(' ');
+}
+
+/** Of an IRTE the low half says which format it has; the high half alone is shown as what a posted one would be. */
+function shownEntry(structure: Structure, firstWord: number, words: readonly number[]): ShownEntry {
+  const { firstWord: modeWord, shift } = remappedInterruptEntry.fields.mode;
+  const isRemapped = firstWord <= modeWord && (((words[modeWord - firstWord] ?? 0) >>> shift) & 1) === 0;
+  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entries[structure];
 }
 
 /** Reader of the fields that lie in the part as a whole; undefined for the others. */

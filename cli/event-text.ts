@@ -5,6 +5,7 @@ import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { unreachable } from '../sim/assert.ts';
 import { fieldsText } from './entry-text.ts';
 import { memoryText, type NameBook, qwordsText } from './name-book.ts';
+import { requesterText } from './requester-text.ts';
 
 type Of<Kind extends TraceEvent['kind']> = Extract<TraceEvent, { kind: Kind }>;
 
@@ -44,7 +45,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'cache-hit':
       return `hit in ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'prefetch':
-      return `prefetch for ${deviceText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
+      return `prefetch for ${requesterText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'cached-fault':
       return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
     case 'cache-filled':
@@ -54,11 +55,21 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'page-table-read':
       return pageTableReadText(event, book);
     case 'request':
-      return `request of ${deviceText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `request of ${requesterText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'fault':
       return faultText(event);
+    case 'fault-overflow':
+      return `no fault record left for ${requesterText(event.sid)}, ${hexCode(event.reason)}: set FSTS.PFO`;
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'interrupt-request':
+      return `request of ${requesterText(event.sid)}: interrupt ${event.index}`;
+    case 'interrupt':
+      return `${requesterText(event.sid)} interrupt ${event.index} -> vector ${hex(event.vector)}, CPU ${event.destination}`;
+    case 'interrupt-posted':
+      return interruptPostedText(event, book);
+    case 'interrupt-blocked':
+      return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event)}`;
     case 'translation-request':
       return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'translation-completion':
@@ -79,10 +90,18 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
     case 'queue-error':
       return `queue error ${event.code} at descriptor ${event.slot}`;
+    case 'page-freed':
+      return `free ${memoryText(book, event.address, 0)}`;
+    case 'page-allocated':
+      return `allocate ${memoryText(book, event.address, 0)}`;
+    case 'tag-allocated':
+      return `allocate DID ${event.did}`;
+    case 'tag-released':
+      return `free DID ${event.did}`;
     case 'device-tlb-request':
-      return `ask ${deviceText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
+      return `ask ${requesterText(event.sid)} to invalidate${requestText(event)} (ITag ${event.itag})`;
     case 'device-tlb-completion':
-      return `answer of ${deviceText(event.sid)} to ITag ${event.itag}${completionNotes[event.result]}`;
+      return `answer of ${requesterText(event.sid)} to ITag ${event.itag}${completionNotes[event.result]}`;
     case 'device-tlb-timeout':
       return `time-out of ITag ${event.itag}: ITE`;
     case 'descriptor-lost':
@@ -90,7 +109,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'interrupt-entries-invalidated':
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
-      return `answer page request group ${event.group} of ${deviceText(event.sid)}${pasidText(event.pasid)}`;
+      return `answer page request group ${event.group} of ${requesterText(event.sid)}${pasidText(event.pasid)}`;
     case 'batch-submitted':
       return `submit ${slotsText(event.slots)}`;
     case 'error-ignored':
@@ -121,6 +140,7 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'context-cache': 'context cache',
   'pasid-cache': 'PASID cache',
   iotlb: 'IOTLB',
+  'interrupt-entry-cache': 'interrupt entry cache',
   'device-tlb': 'device TLB',
   'first-stage-paging': 'first-stage paging-structure cache',
   'second-stage-paging': 'second-stage paging-structure cache',
@@ -184,7 +204,14 @@ function pageTableReadText(event: Of<'page-table-read'>, book: NameBook): string
   return `read ${event.stage}-stage level ${event.level} at ${place} = ${wordsText(event.words)}`;
 }
 
-function faultText(event: Of<'fault'>): string {
+function interruptPostedText(event: Of<'interrupt-posted'>, book: NameBook): string {
+  const { sid, index, vector, descriptor, notifies } = event;
+  const place = memoryText(book, descriptor, 64);
+  const notified = notifies ? ', ON=1' : '';
+  return `${requesterText(sid)} interrupt ${index} -> vector ${hex(vector)} posted at ${place}${notified}`;
+}
+
+function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>): string {
   const text = faultReasons.get(event.reason)?.text ?? 'a reason without a name';
   return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
@@ -211,7 +238,7 @@ function invalidationText(event: Of<'invalidation-done'>): string {
     case 'domain':
       return `${name}: DID ${event.did}`;
     case 'device':
-      return `${name}: DID ${event.did}, ${deviceText(event.sid)}`;
+      return `${name}: DID ${event.did}, ${requesterText(event.sid)}`;
     case 'pasid':
       return `${name}: DID ${event.did}, PASID ${event.pasid}`;
     case 'page': {
@@ -255,10 +282,13 @@ function requestText({ pasid, global, page, pages }: Of<'device-tlb-request'>): 
 }
 
 function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): string {
-  if (event.cache === 'device-tlb') {
-    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${deviceText(event.sid)}`;
+  if (event.cache === 'interrupt-entry-cache') {
+    return `interrupt ${event.pasid}`;
   }
-  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${deviceText(event.sid)}, ` : '';
+  if (event.cache === 'device-tlb') {
+    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${requesterText(event.sid)}`;
+  }
+  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${requesterText(event.sid)}, ` : '';
   const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
   const pasid = hasPasid && event.pasid >= 0 ? `, PASID ${event.pasid}` : '';
   return `${device}DID ${event.did}${pasid}`;
@@ -274,16 +304,6 @@ function placeNote(address: number, book: NameBook): string {
 
 function pasidText(pasid: number): string {
   return pasid < 0 ? '' : ` PASID ${pasid}`;
-}
-
-/** Bus:device.function, as lspci writes it. */
-function deviceText(sid: number): string {
-  const [bus, device, fn] = [sid >>> 8, (sid >>> 3) & 31, sid & 7];
-  return `${twoDigits(bus)}:${twoDigits(device)}.${fn}`;
-}
-
-function twoDigits(value: number): string {
-  return value.toString(16).padStart(2, '0');
 }
 
 function hex(value: number): string {

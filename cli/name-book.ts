@@ -107,6 +107,9 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cached-fault':
     case 'fault':
     case 'dma':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       // 0 stands for a table the translation did not go through.
       return event.provenance.filter((each) => each !== 0).map(provenanceEntry);
     case 'store-buffered':
@@ -122,7 +125,9 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'cache-hit':
     case 'cache-dropped':
     case 'page-table-read':
+    case 'fault-overflow':
     case 'request':
+    case 'interrupt-request':
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
@@ -133,6 +138,10 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'invalidation-done':
     case 'status-written':
     case 'queue-error':
+    case 'page-freed':
+    case 'page-allocated':
+    case 'tag-allocated':
+    case 'tag-released':
     case 'device-tlb-request':
     case 'device-tlb-completion':
     case 'device-tlb-timeout':

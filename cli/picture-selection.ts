@@ -105,6 +105,10 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return isBroken && focus.entries.has(event.entry);
     case 'dma':
     case 'fault':
+    case 'fault-overflow':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
       return isBroken || !focus.hasViolation;
     default:
       return false;
@@ -149,7 +153,7 @@ function focusEntries(
   const used = new Set<number>();
   const built = new Set<number>();
   for (const { event, stepNumber } of record.records.slice(0, end + 1)) {
-    const into = ['dma', 'fault', 'cached-fault', 'cache-filled'].includes(event.kind) ? built : used;
+    const into = isOutcome(event) ? built : used;
     const stored = storedEntry(event, book);
     if (stored !== undefined) changed.add(stored);
     for (const entry of brokenSteps.has(stepNumber) ? entriesOf(event) : []) {
@@ -161,6 +165,22 @@ function focusEntries(
   const onTheWay = entriesOnTheWay(record, brokenSteps).filter((entry) => changed.has(entry));
   const focus = new Set([...used, ...onTheWay, ...(changedOfBuilt.length > 0 ? changedOfBuilt : built)]);
   return focus.size > 0 ? focus : changed;
+}
+
+/** What comes of all entries on the way together. */
+function isOutcome({ kind }: TraceEvent): boolean {
+  switch (kind) {
+    case 'dma':
+    case 'fault':
+    case 'cached-fault':
+    case 'cache-filled':
+    case 'interrupt':
+    case 'interrupt-posted':
+    case 'interrupt-blocked':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Entries that the walks which end in a broken rule used before. */
@@ -215,7 +235,7 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
  */
 function beginsWalk(event: TraceEvent): boolean {
   const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
-  return event.kind === 'request' || event.kind === 'translation-request' || event.kind === 'prefetch' || isHit;
+  return ['request', 'translation-request', 'interrupt-request', 'prefetch'].includes(event.kind) || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */
@@ -226,8 +246,8 @@ function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyM
     if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
       continue;
     }
-    // The IOTLB has no requester among the tags it is told of, and rows of paging structures have none at all.
-    const sid = ['iotlb', 'first-stage-paging', 'second-stage-paging'].includes(event.cache) ? '' : event.sid;
+    // Neither the IOTLB, as it is told of here, nor rows that devices share have a requester among their tags.
+    const sid = ['context-cache', 'pasid-cache', 'device-tlb'].includes(event.cache) ? event.sid : '';
     const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
     if (event.kind === 'cache-filled') {
       latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });

@@ -7,6 +7,9 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import { PageAllocator } from './linux/page-allocator.ts';
+import { DomainIds } from './linux/vtd/domain-ids.ts';
+import { InterruptTable } from './linux/vtd/interrupt-table.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
@@ -21,15 +24,20 @@ import { AtsEndpoint } from './pcie/ats-endpoint.ts';
 import { AtsSource } from './pcie/ats-source.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
 import { EndpointBus } from './pcie/endpoint-bus.ts';
+import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
 import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
+import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
 import { PrefetchBudget, Prefetcher } from './vtd/prefetcher.ts';
 import type { DmaRequest } from './vtd/table-reader.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
 const vtdRegisters = 0xfed9_0000;
+
+/** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */
+const lockArea = 2048;
 
 function registerOffsetOf(address: number): number {
   if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
@@ -107,14 +115,24 @@ export class System {
       deviceTlbs: deviceTlbs ?? this.#endpoints,
       writeBuffer: config.vtd.capabilities.RWBF === 1 ? new WriteBuffer(this.memory, this.trace) : undefined,
     });
+    const { memoryPages: pageCount, cpu: timing } = config;
+    let nextLock = driverPage + lockArea;
     this.driver = new VtdDriver({
+      arena: this.arena,
       registry: this.registry,
+      pages: new PageAllocator({ arena: this.arena, trace: this.trace, pageCount, timing }),
+      domainIds: new DomainIds(this.arena, this.trace),
       coherentWalks: config.coherentWalks,
       capabilities: config.vtd.capabilities,
       commandRegister: vtdRegisters + registerOffset.globalCommand,
       statusRegister: vtdRegisters + registerOffset.globalStatus,
       isScalable: config.vtd.mode === 'scalable',
       lockAddress: this.#place('iommu->lock', driverPage, 4),
+      interrupts: new InterruptTable(this.#place('irq_2_ir_lock', driverPage + 2 * lineBytes, 4)),
+      placeLock: (name) => {
+        nextLock += lineBytes;
+        return this.#place(name, nextLock - lineBytes, 4);
+      },
       trace: this.trace,
       queue: new QueuedInvalidation(this.arena, {
         places: {
@@ -228,6 +246,23 @@ export class System {
       this.kernel.addProcess({ name: process, kind: 'engine', body: () => prefetcher.walks() });
       this.agents.push({ process: decision, column: 'IOMMU' }, { process, column: 'IOMMU' });
     }
+  }
+
+  /** Switches interrupt remapping on, with a table in which no entry is present. */
+  remapInterrupts(descriptors: readonly (PostedDescriptor & { readonly name: string })[]): void {
+    const table = this.allocatePage('interrupt remapping table');
+    for (const { name, address } of descriptors) {
+      this.#place(name, address, lineBytes);
+    }
+    this.driver.interrupts.address = table;
+    this.unit.remapInterrupts(table, descriptors);
+  }
+
+  /** A device that raises interrupts; they are remapped by the IOMMU. */
+  addInterruptSource(name: string, source: InterruptSourceConfig): void {
+    const requester = this.unit.addInterruptRequester(name);
+    this.kernel.addProcess({ name, kind: 'task', body: () => interruptSource(requester, source) });
+    this.agents.push({ process: name, column: 'IOMMU' });
   }
 
   attachChecker(checker: Checker, facts: CheckerFacts): void {

@@ -7,15 +7,20 @@ export type Structure =
   | 'context-entry'
   | 'scalable-context-entry'
   | 'pasid-directory-entry'
-  | 'pasid-entry';
+  | 'pasid-entry'
+  | 'interrupt-remapping-entry'
+  | 'first-stage-paging-entry'
+  | 'second-stage-paging-entry';
 
+/** Of events of the interrupt entry cache `pasid` is the interrupt index. */
 export type CacheName =
   | 'context-cache'
   | 'pasid-cache'
   | 'iotlb'
   | 'first-stage-paging'
   | 'second-stage-paging'
-  | 'device-tlb';
+  | 'device-tlb'
+  | 'interrupt-entry-cache';
 
 /** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
 export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
@@ -128,9 +133,11 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
       readonly reason: number;
+      /** FPD did not keep it back; see `fault-overflow` for where that leaves it. */
       readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
+  | { readonly kind: 'fault-overflow'; readonly sid: number; readonly reason: number }
   | {
       readonly kind: 'dma';
       readonly sid: number;
@@ -138,6 +145,35 @@ export type TraceEvent =
       readonly iova: number;
       readonly address: number;
       readonly write: boolean;
+      readonly provenance: readonly number[];
+    }
+  | { readonly kind: 'interrupt-request'; readonly sid: number; readonly index: number }
+  | {
+      /** A message to a CPU: a remapped interrupt, or (without provenance) the notification of a posted one. */
+      readonly kind: 'interrupt';
+      readonly sid: number;
+      readonly index: number;
+      readonly vector: number;
+      readonly destination: number;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-posted';
+      readonly sid: number;
+      readonly index: number;
+      /** Address of the posted-interrupt descriptor. */
+      readonly descriptor: number;
+      readonly vector: number;
+      /** ON was set: a notification follows. */
+      readonly notifies: boolean;
+      readonly provenance: readonly number[];
+    }
+  | {
+      readonly kind: 'interrupt-blocked';
+      readonly sid: number;
+      readonly index: number;
+      readonly reason: number;
+      readonly recorded: boolean;
       readonly provenance: readonly number[];
     }
   | {
@@ -200,6 +236,12 @@ export type TraceEvent =
     }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
+  /** A page of memory that software has given back, and that it has taken again. */
+  | { readonly kind: 'page-freed'; readonly address: number }
+  | { readonly kind: 'page-allocated'; readonly address: number }
+  /** A domain ID that software begins to use for a domain, and that it is done with. */
+  | { readonly kind: 'tag-allocated'; readonly did: number }
+  | { readonly kind: 'tag-released'; readonly did: number }
   | {
       readonly kind: 'device-tlb-request';
       readonly sid: number;
@@ -279,7 +321,12 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'page-table-read': ['stage', 'level', 'address', 'words'],
   request: ['sid', 'pasid', 'iova', 'write'],
   fault: ['sid', 'pasid', 'iova', 'reason', 'recorded', 'provenance'],
+  'fault-overflow': ['sid', 'reason'],
   dma: ['sid', 'pasid', 'iova', 'address', 'write', 'provenance'],
+  'interrupt-request': ['sid', 'index'],
+  interrupt: ['sid', 'index', 'vector', 'destination', 'provenance'],
+  'interrupt-posted': ['sid', 'index', 'descriptor', 'vector', 'notifies', 'provenance'],
+  'interrupt-blocked': ['sid', 'index', 'reason', 'recorded', 'provenance'],
   'translation-request': ['sid', 'pasid', 'iova', 'write'],
   'translation-completion': ['sid', 'pasid', 'iova', 'status', 'readable', 'writable', 'address'],
   'translation-discarded': ['sid', 'pasid', 'iova'],
@@ -290,6 +337,10 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
+  'page-freed': ['address'],
+  'page-allocated': ['address'],
+  'tag-allocated': ['did'],
+  'tag-released': ['did'],
   'device-tlb-request': ['sid', 'pasid', 'global', 'page', 'pages', 'itag'],
   'device-tlb-completion': ['sid', 'itag', 'result'],
   'device-tlb-timeout': ['sid', 'itag'],

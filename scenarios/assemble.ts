@@ -1,11 +1,12 @@
 import type { CheckerFacts } from '../models/checkers/checker.ts';
 import { checkers } from '../models/checkers/checkers.ts';
 import { reachMarks } from '../models/checkers/reach.ts';
-import { type FlowDefinition, notPresent } from '../models/linux/flow-definition.ts';
-import { flows } from '../models/linux/flows.ts';
-import { buildDomain, type DomainTrees, type PageTableMemory } from '../models/linux/page-table-builder.ts';
+import { notPresent } from '../models/linux/flow-definition.ts';
+import { buildDomain, type DomainTrees, type PageTableMemory, pageOfLeaf } from '../models/linux/page-table-builder.ts';
 import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
+import type { Domain } from '../models/linux/vtd/vtd-driver.ts';
+import { valueOfWords } from '../models/qword.ts';
 import { System } from '../models/system.ts';
 import type { SystemConfig } from '../models/system-config.ts';
 import { defaultCapabilities } from '../models/vtd/capabilities.ts';
@@ -16,11 +17,17 @@ import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entr
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { assert } from '../sim/assert.ts';
+
+import { assembleInterrupts } from './assemble-interrupts.ts';
+
+import { domainFacts } from './domain-facts.ts';
 import { entryValues } from './format/check-entry-fields.ts';
+
 import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
 import {
+  changedPagesOf,
   contextTableName,
   maxTrackedEntries,
   pagesOfTasks,
@@ -29,6 +36,7 @@ import {
   pasidTableName,
 } from './format/world-plan.ts';
 import { inlineTask } from './inline-steps.ts';
+import { startFlow } from './start-flow.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
@@ -44,6 +52,8 @@ interface EntryOwner {
   readonly pasid: number;
   /** The bits in memory are nobody's: the table has not been zeroed yet. */
   readonly isLeftover?: boolean;
+  /** Of a leaf paging entry: whose it is. */
+  readonly domain?: Domain;
 }
 
 interface DeviceTables {
@@ -96,6 +106,10 @@ class Assembly {
     for (const device of tables) {
       this.#track(device);
     }
+    for (const { address, name } of assembleInterrupts(this.#world, this.#system)) {
+      this.#trackOne(address, name, 'interrupt-remapping-entry', { sid: -1, pasid: -1 });
+    }
+    this.#trackPagingEntries();
     this.#addTasks();
     const { entryCount } = this.#facts();
     for (const checker of checkers) {
@@ -122,7 +136,13 @@ class Assembly {
     }));
     const { stage, did, entry } = domain;
     const shares = sharedTables(this.#world, domain);
-    this.#system.driver.addDomain(buildDomain(ram, { name, stage, did, map, entry: entryValues(entry), shares }));
+    const mappedLater = changedPagesOf(this.#world).flatMap((change) =>
+      change.domain === name && change.page !== undefined
+        ? [{ iova: change.iova, address: this.page(change.page) }]
+        : [],
+    );
+    const plan = { name, stage, did: did === 'auto' ? undefined : did, map, mappedLater };
+    this.#system.driver.addDomain(buildDomain(ram, { ...plan, entry: entryValues(entry), shares }));
   }
 
   /** A page of memory by its name; made when first named. */
@@ -131,6 +151,7 @@ class Assembly {
     if (address === undefined) {
       address = this.#system.allocatePage(name);
       this.#pages.set(name, address);
+      this.#system.driver.addPage(name, address);
     }
     return address;
   }
@@ -191,6 +212,7 @@ class Assembly {
         deviceTlbEnable: Number(device.ats),
         pasidEnable: 1,
         pasidDirectoryPointer: directory,
+        ridPasid: this.#device(name).ridPasid,
       });
       memory.initialise(device.contextEntryAddress, words);
     }
@@ -202,7 +224,7 @@ class Assembly {
     }
     for (const { device: of, pasid, domain } of this.#world.start.attach) {
       if (of === name && domain !== notPresent) {
-        const attached = driver.domain(domain);
+        const attached = driver.addAttachment(name, pasid, domain);
         if (this.#isScalable) {
           memory.initialise(driver.pasidEntryAddress(name, pasid), pasidEntryFor(attached));
         } else {
@@ -238,6 +260,20 @@ class Assembly {
     }
   }
 
+  /** Only those that software changes: with the others nothing can go stale. */
+  #trackPagingEntries(): void {
+    const { driver } = this.#system;
+    for (const { domain: name, iova } of changedPagesOf(this.#world)) {
+      const domain = driver.domain(name);
+      const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
+      this.#trackOne(driver.leafAddress(domain, iova), `${name}.map[0x${iova.toString(16)}]`, structure, {
+        sid: -1,
+        pasid: -1,
+        domain,
+      });
+    }
+  }
+
   #trackOne(address: number, name: string, structure: keyof typeof vtdEntryModels, owner: EntryOwner): void {
     const { registry } = this.#system;
     this.#owners[registry.track(address, name, vtdEntryModels[structure], owner.isLeftover)] = owner;
@@ -252,11 +288,10 @@ class Assembly {
         const source = { sid: device.sid, pasid, iova, write, repeat };
         const doorbell = after === undefined ? undefined : this.page(after);
         this.#system.addDmaSource(name, source, { ats: task.dma.ats ?? device.ats, doorbell });
+      } else if ('interrupt' in task) {
+        this.#system.addInterruptSource(name, { sid: vtd.device(task.device).sid, ...task.interrupt });
       } else if ('flow' in task) {
-        const flow = flows.find((candidate) => candidate.name === task.flow);
-        assert(flow !== undefined, `flow ${task.flow} is known`);
-        const values = withDefaults(flow, task.with);
-        this.#system.addTask(name, task, (cpu) => flow.start({ cpu, vtd }, values));
+        this.#system.addTask(name, task, (cpu) => startFlow(task.flow, task.with, { cpu, vtd }));
       } else {
         const places = { vtd, page: (page: string) => this.page(page) };
         const start = inlineTask(task.steps, places);
@@ -271,6 +306,12 @@ class Assembly {
     const names = new Map(Object.entries(devices).map(([name, d]) => [parseRequesterId(d.requesterId), name]));
     return {
       entryCount: registry.list().length,
+      pageCount: this.#world.platform.memoryPages,
+      domains: Object.keys(this.#world.domains).map((name) => domainFacts(driver.domain(name), registry)),
+      pageOfLeaf: (entry, words) => {
+        const domain = this.#owners[entry]?.domain;
+        return domain === undefined ? undefined : pageOfLeaf(domain, valueOfWords(words));
+      },
       mode: iommu.mode,
       hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
       walksSeeStores: iommu.coherentWalks && iommu.capabilities.RWBF !== 1,
@@ -286,19 +327,6 @@ class Assembly {
       },
     };
   }
-}
-
-function withDefaults(flow: FlowDefinition, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const defaults = Object.entries(flow.parameters).map(([key, spec]) => [
-    key,
-    'default' in spec ? spec.default : undefined,
-  ]);
-  // A choice is text to the flow, also where its values look like numbers.
-  const given = Object.entries(values).map(([key, value]) => [
-    key,
-    flow.parameters[key]?.type === 'choice' ? String(value) : value,
-  ]);
-  return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
 }
 
 function systemConfigOf({ platform, limits }: World): SystemConfig {

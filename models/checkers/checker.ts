@@ -18,6 +18,11 @@ export interface CheckerPorts {
 /** What checkers may know beyond events: names for messages, and how many entries there are. */
 export interface CheckerFacts {
   readonly entryCount: number;
+  readonly domains: readonly DomainFacts[];
+  /** Address of the page that contents of a leaf paging entry map; undefined if they map none. */
+  pageOfLeaf(entry: number, words: readonly number[]): number | undefined;
+  /** RAM in 4 KB pages. */
+  readonly pageCount: number;
   nameOfEntry(entry: number): string;
   structureOfEntry(entry: number): Structure;
   nameOfDevice(sid: number): string;
@@ -34,6 +39,18 @@ export interface CheckerFacts {
   pasidOfEntry(entry: number): number;
   /** Requester ID of the device an entry is for, or -1. */
   sidOfEntry(entry: number): number;
+}
+
+/** A domain of the scenario: which tables lead to it, and whose memory they map. */
+export interface DomainFacts {
+  readonly name: string;
+  readonly stage: 'first' | 'second' | 'nested' | 'pass-through';
+  readonly firstStageTable: number;
+  readonly secondStageTable: number;
+  /** Addresses of the pages that its tables map through entries that nobody changes. */
+  readonly pages: readonly number[];
+  /** Leaf paging entries that software changes, by their ids. */
+  readonly leaves: readonly number[];
 }
 
 /** A small observer of trace events. It watches, it never drives. */

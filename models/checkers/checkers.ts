@@ -5,15 +5,21 @@ import { invalidationTimeout } from './invalidation-timeout.ts';
 import { lostInvalidation } from './lost-invalidation.ts';
 import { specViolation } from './spec-violation.ts';
 import { staleTranslation } from './stale-translation.ts';
+import { tagReuse } from './tag-reuse.ts';
 import { unexpectedFault } from './unexpected-fault.ts';
+import { useAfterFree } from './use-after-free.ts';
+import { wrongDomain } from './wrong-domain.ts';
 import { wrongTag } from './wrong-tag.ts';
 
 /** Every checker, in the order in which rules broken by one event are reported; adding one is a file and a line. */
 export const checkers: readonly Checker[] = [
   corruptedEntry,
   staleTranslation,
+  useAfterFree,
+  wrongDomain,
   wrongTag,
   unexpectedFault,
+  tagReuse,
   invalidationOrder,
   invalidationTimeout,
   lostInvalidation,

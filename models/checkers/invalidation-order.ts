@@ -1,3 +1,4 @@
+import { assert } from '../../sim/assert.ts';
 import { Table } from '../../sim/containers.ts';
 import { fieldMask, getField } from '../entry-layout.ts';
 import type { Structure, TraceEvent } from '../trace-events.ts';
@@ -15,7 +16,11 @@ const secondStageDirtyMask = fieldMask(pasidEntry, ['secondStageAccessedDirty'])
 
 type Done = Extract<TraceEvent, { kind: 'invalidation-done' }>;
 
-const structures: Readonly<Record<Structure, ChangedStructure>> = {
+/**
+ * Interrupt remapping has a cache of its own, which the table does not speak of, and page tables rows of their own, by
+ * domain and page: `stale-translation` covers both.
+ */
+const structures: Readonly<Partial<Record<Structure, ChangedStructure>>> = {
   'root-entry': 'root',
   'scalable-root-entry': 'root',
   'context-entry': 'context',
@@ -57,6 +62,9 @@ export const invalidationOrder: Checker = {
       }
     });
     trace.observe('entry-changed', ({ structure, entry, versionBefore, version, before, words }) => {
+      if (structures[structure] === undefined) {
+        return;
+      }
       notePresent(structure, entry, words);
       const isOwed = debts.get(entry, column.owed) === 1;
       if (facts.cachingMode && !isOwed && ((before[0] as number) & 1) === 0 && ((words[0] as number) & 1) === 1) {
@@ -134,16 +142,18 @@ function stepsFor(
   { debts, presentPasids }: Ghosts,
 ): readonly RequiredInvalidation[] {
   const pgtt = debts.get(entry, column.oldPgtt);
+  const structure = structures[facts.structureOfEntry(entry)];
+  assert(structure !== undefined, 'only entries of the table owe invalidations');
   const { sequence } = requiredInvalidations({
-    structure: structures[facts.structureOfEntry(entry)],
+    structure,
     change: changes[debts.get(entry, column.change)] as EntryChange,
     mode: facts.mode,
     cachingMode: facts.cachingMode,
     walksSecondStage: pgtt === pasidTableType.second || pgtt === pasidTableType.nested,
     isRidPasid: facts.pasidOfEntry(entry) === 0,
   });
-  // A context whose PASID entries are all not present has nothing in the PASID cache (with CM=0).
-  const skipsPasidCache =
+  // A context whose PASID entries are all not present affects no domain, and has nothing in the PASID cache (with CM=0).
+  const affectsNoDomain =
     facts.structureOfEntry(entry) === 'scalable-context-entry' &&
     !facts.cachingMode &&
     !hasPresentPasid(facts, entry, presentPasids);
@@ -151,7 +161,9 @@ function stepsFor(
   const isNew = changes[debts.get(entry, column.change)] === 'present-set';
   const hasDeviceTlb = facts.hasDeviceTlb(facts.sidOfEntry(entry)) && !isNew;
   return sequence.filter(
-    (step) => (hasDeviceTlb || !isOfDeviceTlb(step)) && !(step.kind === 'pasid-cache' && skipsPasidCache),
+    (step) =>
+      (hasDeviceTlb || !isOfDeviceTlb(step)) &&
+      !(affectsNoDomain && (step.kind === 'pasid-cache' || step.kind === 'iotlb')),
   );
 }
 

@@ -78,6 +78,64 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'fault-reported',
+    reachedWhen: 'a DMA faults, and FPD does not keep it from being reported',
+    attach({ trace, mark }) {
+      trace.observe('fault', ({ recorded }) => {
+        if (recorded) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'fault-not-reported',
+    reachedWhen: 'a DMA faults, and FPD keeps it from being reported',
+    attach({ trace, mark }) {
+      trace.observe('fault', ({ recorded }) => {
+        if (!recorded) {
+          mark();
+        }
+      });
+    },
+  },
+  {
+    name: 'fault-overflow',
+    reachedWhen: 'the report of a fault is lost, as no fault recording register is free',
+    attach({ trace, mark }) {
+      trace.observe('fault-overflow', mark);
+    },
+  },
+  {
+    name: 'interrupt-delivered',
+    reachedWhen: 'an interrupt reaches its CPU or its posted-interrupt descriptor',
+    attach({ trace, mark }) {
+      trace.observe('interrupt', mark);
+      trace.observe('interrupt-posted', mark);
+    },
+  },
+  {
+    name: 'interrupt-during-update',
+    reachedWhen: 'an interrupt is delivered between the first store of an update and its end',
+    attach({ arena, trace, entryCount, mark }) {
+      const updating = updatingEntries({ arena, trace, entryCount }, 'reach.interrupt-during-update');
+      const observe = (): void => {
+        if (updating() > 0) {
+          mark();
+        }
+      };
+      trace.observe('interrupt', observe);
+      trace.observe('interrupt-posted', observe);
+    },
+  },
+  {
+    name: 'interrupt-blocked',
+    reachedWhen: 'an interrupt is blocked',
+    attach({ trace, mark }) {
+      trace.observe('interrupt-blocked', mark);
+    },
+  },
+  {
     name: 'cache-hit',
     reachedWhen: 'a translation is found in a cache',
     attach({ trace, mark }) {

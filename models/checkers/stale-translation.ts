@@ -9,8 +9,9 @@ import { type Checker, type CheckerPorts, hexCode } from './checker.ts';
 export const staleTranslation: Checker = {
   rule: 'stale-translation',
   brokenWhen:
-    'after software was told a change is complete, a translation built from the old state is used, a cache still answers ' +
-    'with a fault of the old state, or hardware reads an entry that is no longer in memory',
+    'after software was told a change is complete, a translation built from the old state is used, an interrupt goes ' +
+    'where the old entry sent it, a cache still answers with a fault of the old state, or hardware reads an entry that ' +
+    'is no longer in memory',
   stopsRun: true,
   attach(ports) {
     const { arena, trace, facts, report } = ports;
@@ -40,6 +41,20 @@ export const staleTranslation: Checker = {
         );
       }
     });
+    const observeInterrupt = (event: { sid: number; index: number; provenance: readonly number[] }): void => {
+      const entry = oldEntry(event.provenance);
+      if (entry !== -1) {
+        const name = facts.nameOfEntry(entry);
+        report(
+          `interrupt ${event.index} of ${facts.nameOfDevice(event.sid)} went where the old ${name} sent it, whose ` +
+            'invalidation software had seen complete',
+          'VT-d 6.2.7, 6.5.2.7, 6.5.5',
+          name,
+        );
+      }
+    };
+    trace.observe('interrupt', observeInterrupt);
+    trace.observe('interrupt-posted', observeInterrupt);
     trace.observe('cached-fault', (event) => {
       const entry = oldEntry(event.provenance);
       if (entry !== -1) {

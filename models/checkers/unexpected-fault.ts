@@ -1,16 +1,21 @@
 import { Table } from '../../sim/containers.ts';
-import { provenanceEntry } from '../trace-events.ts';
-import { type Checker, hexCode } from './checker.ts';
+import { provenanceEntry, type TraceEvent } from '../trace-events.ts';
+import { type Checker, type CheckerPorts, hexCode } from './checker.ts';
 
-/** DMA faulted although nobody had been told to expect it. */
+type Blocked = Pick<Extract<TraceEvent, { kind: 'fault' }>, 'sid' | 'reason' | 'recorded' | 'provenance'>;
+
+/** DMA faulted although nobody had been told to expect it, or a fault was reported that nobody wants to hear of. */
 export const unexpectedFault: Checker = {
   rule: 'unexpected-fault',
-  brokenWhen: 'DMA faulted during an update declared hitless, or with a reason only a torn entry gives',
+  brokenWhen:
+    'DMA faulted, or an interrupt was blocked, during an update declared hitless, or with a reason only a torn entry gives, or a fault was reported for an entry declared to be without fault processing (FPD)',
   stopsRun: true,
-  attach({ arena, trace, facts, report }) {
+  attach(ports) {
+    const { arena, trace, facts, report } = ports;
     const hitless = new Table(arena, 'checker.unexpected-fault.hitless', facts.entryCount, 1);
     // The update may be over when the fault is reported: what counts is when hardware met the entry.
     const met = new Table(arena, 'checker.unexpected-fault.met', facts.entryCount, 1);
+    const unwanted = unwantedReports(ports);
     trace.observe('update-begin', (event) => hitless.set(event.entry, 0, event.hitless ? 1 : 0));
     trace.observe('update-end', (event) => hitless.set(event.entry, 0, 0));
     trace.observe('entry-used', (event) => {
@@ -18,9 +23,9 @@ export const unexpectedFault: Checker = {
         met.set(event.entry, 0, hitless.get(event.entry, 0));
       }
     });
-    trace.observe('fault', (event) => {
+    const judge = (event: Blocked, what: string): void => {
       const { text, onlyTornEntryGives } = facts.faultReason(event.reason);
-      const fault = `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted: ${hexCode(event.reason)} ${text}`;
+      const fault = `${what}: ${hexCode(event.reason)} ${text}`;
       if (onlyTornEntryGives) {
         const subject = `${facts.nameOfDevice(event.sid)} ${hexCode(event.reason)}`;
         report(`${fault}, which no entry software had declared gives`, 'VT-d 7.1.3 Table 30', subject);
@@ -28,12 +33,56 @@ export const unexpectedFault: Checker = {
       }
       for (const provenance of event.provenance) {
         const entry = provenanceEntry(provenance);
+        const name = facts.nameOfEntry(entry);
         if (hitless.get(entry, 0) === 1 || met.get(entry, 0) === 1) {
-          const name = facts.nameOfEntry(entry);
           report(`${fault}, while ${name} changed in a way declared hitless`, 'VT-d 6.5.3.3', name);
+        }
+        if (event.recorded && unwanted(entry)) {
+          const source = 'VT-d 7.1.1, 9.6 (FPD)';
+          report(`${fault}, and it was reported though software had declared FPD=1 for ${name}`, source, name);
         }
         met.set(entry, 0, 0);
       }
-    });
+    };
+    trace.observe('fault', (event) =>
+      judge(event, `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faulted`),
+    );
+    trace.observe('interrupt-blocked', (event) =>
+      judge(event, `interrupt ${event.index} of ${facts.nameOfDevice(event.sid)} was blocked`),
+    );
   },
 };
+
+const faultProcessingDisable = 2;
+/** Bit sets of versions: legal now; not present, with FPD and without. Then whether the entry was met unwanted. */
+const column = { legal: 0, silent: 1, loud: 2, met: 3 } as const;
+
+/**
+ * Software that wants no faults of an entry that is not present declares FPD=1 for it (bit 1 of all structures but root
+ * entries, which have none). The answer tells whether the entry, as hardware met it last, was not present and without
+ * FPD, while all that software had declared for it without P had FPD.
+ */
+function unwantedReports({ arena, trace, facts }: CheckerPorts): (entry: number) => boolean {
+  const ghosts = new Table(arena, 'checker.unexpected-fault.fpd', facts.entryCount, 4);
+  const isAbsent = (words: readonly number[]): boolean => ((words[0] as number) & 1) === 0;
+  const isSilent = (words: readonly number[]): boolean => ((words[0] as number) & faultProcessingDisable) !== 0;
+  const noteLegal = (entry: number, legal: number): void => ghosts.set(entry, column.legal, legal);
+  trace.observe('entry-declared', ({ structure, entry, version, words }) => {
+    if (isAbsent(words)) {
+      const hasFpd = structure !== 'root-entry' && structure !== 'scalable-root-entry';
+      const into = hasFpd && isSilent(words) ? column.silent : column.loud;
+      ghosts.set(entry, into, ghosts.get(entry, into) | (1 << version));
+    }
+  });
+  trace.observe('update-begin', ({ entry, legal }) => noteLegal(entry, legal));
+  trace.observe('update-end', ({ entry, legal }) => noteLegal(entry, legal));
+  trace.observe('entry-used', ({ entry, present, words }) => {
+    if (entry >= 0) {
+      const legal = ghosts.get(entry, column.legal);
+      const wantsSilence =
+        (legal & ghosts.get(entry, column.silent)) !== 0 && (legal & ghosts.get(entry, column.loud)) === 0;
+      ghosts.set(entry, column.met, wantsSilence && !present && !isSilent(words) ? 1 : 0);
+    }
+  });
+  return (entry) => ghosts.get(entry, column.met) === 1;
+}

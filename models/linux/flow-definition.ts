@@ -13,8 +13,15 @@ export type ParameterSpec =
       readonly summary: string;
       /** {@link notPresent} is a value too. */
       readonly orNotPresent?: true;
+      /** The flow finds the domain ID out itself: the domain may have `did: auto`. */
+      readonly anyDid?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }
+  | { readonly type: 'interrupt'; readonly summary: string }
+  | { readonly type: 'interrupt-target'; readonly summary: string }
+  /** A 4 KB page of the domain that the flow's `domain` names. */
+  | { readonly type: 'iova'; readonly summary: string }
+  | { readonly type: 'page'; readonly summary: string }
   | { readonly type: 'boolean'; readonly summary: string; readonly default: boolean }
   | {
       readonly type: 'choice';
@@ -23,7 +30,7 @@ export type ParameterSpec =
       readonly default?: string;
     };
 
-type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' }
+type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid' | 'interrupt' | 'iova' }
   ? number
   : S extends { readonly type: 'boolean' }
     ? boolean
@@ -44,6 +51,8 @@ export interface FlowDefinition {
   readonly summary: string;
   /** The mail, commit or document the sequence comes from. */
   readonly source: string;
+  /** The mode whose tables it writes; left out where its parameters say so, or both have them. */
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
   start(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): Flow;
 }
@@ -53,6 +62,7 @@ export function defineFlow<const P extends Record<string, ParameterSpec>>(defini
   readonly name: string;
   readonly summary: string;
   readonly source: string;
+  readonly mode?: 'legacy' | 'scalable';
   readonly parameters: P;
   readonly start: (environment: FlowEnvironment, values: FlowArguments<P>) => Flow;
 }): FlowDefinition {

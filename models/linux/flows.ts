@@ -1,6 +1,10 @@
 import type { FlowDefinition } from './flow-definition.ts';
 import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
+import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
+import { attach, detach } from './vtd/domain-attach.ts';
 import { entrySync } from './vtd/entry-sync-flow.ts';
+import { irteClear, irteModify } from './vtd/irte-update.ts';
+import { map, unmap } from './vtd/page-table-update.ts';
 import { pasidReplace } from './vtd/pasid-replace.ts';
 import { pasidSetup } from './vtd/pasid-setup.ts';
 import { pasidTablePublish } from './vtd/pasid-table-publish.ts';
@@ -17,6 +21,14 @@ export const flows: readonly FlowDefinition[] = [
   contextSetup,
   contextClear,
   contextReplace,
+  scalableContextClear,
+  copiedContextReplace,
   rootSetup,
   rootClear,
+  irteModify,
+  irteClear,
+  attach,
+  detach,
+  unmap,
+  map,
 ];

@@ -2,7 +2,7 @@ import { type PhysicalMemory, pageBytes } from '../memory/physical-memory.ts';
 import { encodeFirstStagePagingEntry } from '../vtd/entries/first-stage-paging-entry.ts';
 import type { PasidEntryValues } from '../vtd/entries/pasid-entry.ts';
 import { encodeSecondStagePagingEntry } from '../vtd/entries/second-stage-paging-entry.ts';
-import type { Domain, Stage } from './vtd/vtd-driver.ts';
+import type { Domain, Leaf, Stage } from './vtd/vtd-driver.ts';
 
 /** Guest-physical addresses of a nested domain: above all RAM, so that a walk that forgets the second stage fails. */
 const guestBase = 0x4000_0000;
@@ -18,8 +18,11 @@ interface Mapping {
 export interface DomainPlan {
   readonly name: string;
   readonly stage: Stage;
-  readonly did: number;
+  /** Undefined: it is given one with its first attachment. */
+  readonly did: number | undefined;
   readonly map: readonly Mapping[];
+  /** What flows will map: the tables are there, with a leaf entry that is not present. */
+  readonly mappedLater?: readonly { readonly iova: number; readonly address: number }[];
   readonly entry?: PasidEntryValues;
   /** Domains, built before, whose tables are this one's too. */
   readonly shares?: { readonly first?: string | undefined; readonly second?: string | undefined };
@@ -41,19 +44,36 @@ export interface DomainTrees {
 export function buildDomain(ram: PageTableMemory, plan: DomainPlan): Domain {
   const { name, stage, did, entry = {} } = plan;
   const trees = treesOf(ram, plan);
+  const fromIova = trees.first ?? trees.second;
   ram.trees?.set(name, trees);
   return {
     name,
     stage,
-    did,
+    did: did ?? -1,
+    allocatesId: did === undefined,
     // What the first stage points to is a guest address when nested.
     firstStageTable: trees.first === undefined ? 0 : trees.first.pointerBase + trees.first.root,
     secondStageTable: trees.second?.root ?? 0,
     entry,
+    leaves: fromIova?.leaves ?? new Map(),
+    leafBase: fromIova?.pointerBase ?? 0,
   };
 }
 
-function treesOf(ram: PageTableMemory, { name, stage, map, shares = {} }: DomainPlan): DomainTrees {
+/** The leaf paging entry that maps a page of memory, in the stage that leads from IOVAs. */
+export function leafEntryFor({ stage, leafBase }: Domain, page: number): Uint32Array {
+  const words = stage === 'second' ? secondStageWords : firstStageWords;
+  return words(leafBase + page, { leaf: true, writable: true });
+}
+
+/** The page of memory that such an entry maps; undefined if it is not present. */
+export function pageOfLeaf({ stage, leafBase }: Domain, value: bigint): number | undefined {
+  const isPresent = (value & (stage === 'second' ? 3n : 1n)) !== 0n;
+  return isPresent ? Number(value & 0x000f_ffff_ffff_f000n) - leafBase : undefined;
+}
+
+function treesOf(ram: PageTableMemory, plan: DomainPlan): DomainTrees {
+  const { name, stage, shares = {} } = plan;
   const sharedFirst = ram.trees?.get(shares.first ?? '')?.first;
   const sharedSecond = ram.trees?.get(shares.second ?? '')?.second;
   const newFirst = (base: number): Tables => new Tables(ram, `${name} first-stage table`, firstStageWords, base);
@@ -62,11 +82,11 @@ function treesOf(ram: PageTableMemory, { name, stage, map, shares = {} }: Domain
     case 'pass-through':
       return {};
     case 'first':
-      return { first: mapped(sharedFirst ?? newFirst(0), map) };
+      return { first: mapped(sharedFirst ?? newFirst(0), plan) };
     case 'second':
-      return { second: mapped(second(), map) };
+      return { second: mapped(second(), plan) };
     case 'nested': {
-      const guest = mapped(sharedFirst ?? newFirst(guestBase), map);
+      const guest = mapped(sharedFirst ?? newFirst(guestBase), plan);
       const host = second();
       for (const page of [...guest.pages, ...guest.targets]) {
         host.map(guest.pointerBase + page, page, true);
@@ -76,9 +96,12 @@ function treesOf(ram: PageTableMemory, { name, stage, map, shares = {} }: Domain
   }
 }
 
-function mapped(tables: Tables, map: readonly Mapping[]): Tables {
+function mapped(tables: Tables, { map, mappedLater = [] }: DomainPlan): Tables {
   for (const { iova, address, writable } of map) {
     tables.map(iova, address, writable);
+  }
+  for (const { iova, address } of mappedLater) {
+    tables.prepare(iova, address);
   }
   return tables;
 }
@@ -105,6 +128,7 @@ class Tables {
   readonly pages: number[] = [];
   /** All pages that leaves lead to, likewise. */
   readonly targets: number[] = [];
+  readonly leaves = new Map<number, Leaf>();
   readonly pointerBase: number;
   readonly #ram: PageTableMemory;
   readonly #name: string;
@@ -119,7 +143,23 @@ class Tables {
     this.root = this.#newTable(levels);
   }
 
-  map(iova: number, address: number, writable: boolean): void {
+  map(iova: number, page: number, writable: boolean): void {
+    const address = this.#leafAddress(iova);
+    this.targets.push(page);
+    this.leaves.set(iova, { address, page });
+    this.#ram.memory.initialise(address, this.#words(this.pointerBase + page, { leaf: true, writable }));
+  }
+
+  /** Makes the tables for a page that software will map. */
+  prepare(iova: number, page: number): void {
+    this.targets.push(page);
+    if (!this.leaves.has(iova)) {
+      this.leaves.set(iova, { address: this.#leafAddress(iova), page: undefined });
+    }
+  }
+
+  /** The tables above the leaf are made where they are missing. */
+  #leafAddress(iova: number): number {
     let table = this.root;
     for (let level = levels; level > 1; level -= 1) {
       const entryAddress = table + indexAt(iova, level) * 8;
@@ -133,9 +173,7 @@ class Tables {
       }
       table = child;
     }
-    this.targets.push(address);
-    const words = this.#words(this.pointerBase + address, { leaf: true, writable });
-    this.#ram.memory.initialise(table + indexAt(iova, 1) * 8, words);
+    return table + indexAt(iova, 1) * 8;
   }
 
   #newTable(level: number): number {

@@ -1,11 +1,14 @@
 import type { EntryModel } from '../entry-registry.ts';
 import type { Structure } from '../trace-events.ts';
 import { contextEntry, usedContextEntryBits } from './entries/context-entry.ts';
+import { firstStagePagingEntry, usedFirstStagePagingEntryBits } from './entries/first-stage-paging-entry.ts';
+import { remappedInterruptEntry, usedInterruptEntryBits } from './entries/interrupt-remapping-entry.ts';
 import { pasidDirectoryEntry, usedPasidDirectoryEntryBits } from './entries/pasid-directory-entry.ts';
 import { pasidEntry, usedPasidEntryBits } from './entries/pasid-entry.ts';
 import { rootEntry, usedRootEntryBits } from './entries/root-entry.ts';
 import { scalableContextEntry, usedScalableContextEntryBits } from './entries/scalable-context-entry.ts';
 import { scalableRootHalf, usedScalableRootHalfBits } from './entries/scalable-root-entry.ts';
+import { secondStagePagingEntry, usedSecondStagePagingEntryBits } from './entries/second-stage-paging-entry.ts';
 
 /** The VT-d structures, as the entry registry wants to know them. */
 export const vtdEntryModels: Readonly<Record<Structure, EntryModel>> = {
@@ -27,4 +30,19 @@ export const vtdEntryModels: Readonly<Record<Structure, EntryModel>> = {
     usedBits: usedPasidDirectoryEntryBits,
   },
   'pasid-entry': { structure: 'pasid-entry', wordCount: pasidEntry.wordCount, usedBits: usedPasidEntryBits },
+  'interrupt-remapping-entry': {
+    structure: 'interrupt-remapping-entry',
+    wordCount: remappedInterruptEntry.wordCount,
+    usedBits: usedInterruptEntryBits,
+  },
+  'first-stage-paging-entry': {
+    structure: 'first-stage-paging-entry',
+    wordCount: firstStagePagingEntry.wordCount,
+    usedBits: usedFirstStagePagingEntryBits,
+  },
+  'second-stage-paging-entry': {
+    structure: 'second-stage-paging-entry',
+    wordCount: secondStagePagingEntry.wordCount,
+    usedBits: usedSecondStagePagingEntryBits,
+  },
 };

@@ -8,7 +8,7 @@ import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { type DescriptorOrder, descriptorOrder } from './descriptor-order.ts';
 import { descriptorBytes, descriptorType, deviceTlbRequest, waitFields } from './descriptors.ts';
 import type { DeviceTlbPort } from './device-tlb-port.ts';
-import { applyInvalidation, invalidationScope, type TranslationCaches } from './invalidations.ts';
+import { applyInvalidation, interruptScope, invalidationScope, type TranslationCaches } from './invalidations.ts';
 import type { ItagPool } from './itag-pool.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { type WalkPhase, type WalkState, walkPhase } from './walk-state.ts';
@@ -233,6 +233,11 @@ export class InFlightInvalidations {
         (phase, walk) =>
           drains && (phase === walkPhase.access || (phase === walkPhase.pageWalk && walk.belowCached.get() === 1)),
       );
+      if (this.#rows.get(row, column.type) === descriptorType.interruptEntry) {
+        // Interrupts that old entries have remapped are drained as well (VT-d 6.5.5).
+        const isMeant = interruptScope(this.#arena.words, this.#wordsBase(row));
+        this.#rows.set(row, column.waitsFor, this.#ports.caches.interruptEntries.onTheWay(isMeant));
+      }
     }
     if (this.#rows.get(row, column.stage) === stage.draining && this.#rows.get(row, column.waitsFor) === 0) {
       this.#rows.remove(row);

@@ -13,13 +13,20 @@ import {
 import { usesFirstStage } from './entries/pasid-entry.ts';
 import type { TranslationCache } from './translation-caches.ts';
 
+/** What an invalidation of interrupt entries is about (VT-d 6.5.2.7, 6.5.5). */
+interface InterruptEntries {
+  /** Drops the cached entries whose index is meant. */
+  invalidate(isMeant: (index: number) => boolean): void;
+  /** Bit set of the sources with an interrupt on its way by such an entry. */
+  onTheWay(isMeant: (index: number) => boolean): number;
+}
+
 /** The caches of one unit that requests are translated with. */
 export interface TranslationCaches {
   readonly contextCache: TranslationCache;
   readonly pasidCache: TranslationCache;
   readonly iotlb: TranslationCache;
-  /** The interrupt entry cache; left out: nothing is cached. Drops the entries whose index it is told to. */
-  readonly dropInterruptEntries?: (isMeant: (index: number) => boolean) => void;
+  readonly interruptEntries: InterruptEntries;
   /** Paging-structure caches (VT-d 6.2.5). */
   readonly firstStagePaging: TranslationCache;
   readonly secondStagePaging: TranslationCache;
@@ -246,19 +253,27 @@ function applyPiotlb(caches: TranslationCaches, { words, base }: DescriptorWords
 
 /** Global, or 2^IM interrupt indices (VT-d 6.5.2). */
 function applyInterruptEntry(
-  { dropInterruptEntries }: TranslationCaches,
+  { interruptEntries }: TranslationCaches,
   trace: SystemTrace,
   { words, base }: DescriptorWords,
 ): void {
-  const { fields } = interruptEntryDescriptor;
-  const isGlobal = getField(fields.granularity, words, base) === granularityCodes['interrupt-entry'].global;
-  const index = getField(fields.index, words, base);
-  const indexMask = getField(fields.indexMask, words, base);
-  dropInterruptEntries?.((each) => isGlobal || each >>> indexMask === index >>> indexMask);
+  interruptEntries.invalidate(interruptScope(words, base));
   const channel = trace.channel('interrupt-entries-invalidated');
   if (channel.active) {
-    channel.emit({ kind: 'interrupt-entries-invalidated', index: isGlobal ? -1 : index, indexMask });
+    const { fields } = interruptEntryDescriptor;
+    const isGlobal = getField(fields.granularity, words, base) === granularityCodes['interrupt-entry'].global;
+    const index = isGlobal ? -1 : getField(fields.index, words, base);
+    channel.emit({ kind: 'interrupt-entries-invalidated', index, indexMask: getField(fields.indexMask, words, base) });
   }
+}
+
+/** Which interrupt indices a descriptor of type 4 is about. */
+export function interruptScope(words: ArrayLike<number>, base: number): (index: number) => boolean {
+  const { fields } = interruptEntryDescriptor;
+  const isGlobal = getField(fields.granularity, words, base) === granularityCodes['interrupt-entry'].global;
+  const first = getField(fields.index, words, base);
+  const mask = getField(fields.indexMask, words, base);
+  return (index) => isGlobal || index >>> mask === first >>> mask;
 }
 
 /** The answer to a page request goes out to its function; nobody here waits for one. */

@@ -13,7 +13,7 @@ export class PageTranslation {
 
   constructor(reader: TableReader) {
     this.#reader = reader;
-    this.#pageWalk = new PageWalk(reader.ports, new PagingStructures(reader));
+    this.#pageWalk = new PageWalk(reader.ports, new PagingStructures(reader), reader);
     this.#shape = new Note('walk shape', () => latchedShape(reader));
   }
 

@@ -3,12 +3,19 @@ import { unmodelled } from '../../sim/assert.ts';
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { checkFirstStagePagingEntry, firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
-import { checkSecondStagePagingEntry, secondStagePagingEntry } from './entries/second-stage-paging-entry.ts';
+import {
+  checkSecondStagePagingEntry,
+  isSecondStagePresent,
+  secondStagePagingEntry,
+} from './entries/second-stage-paging-entry.ts';
 import { type CachedTable, type PagingStructures, right, type Stage } from './paging-structures.ts';
+import type { TableReader } from './table-reader.ts';
 import type { VtdConfig } from './vtd-config.ts';
+import { provenanceSlot } from './walk-state.ts';
 import { WalkStep } from './walk-step.ts';
 
 /** Fault reasons a stage can give (VT-d 7.1.3 Table 30); legacy mode has codes of its own. */
@@ -56,6 +63,7 @@ const maxLargePageLevel = 3;
 export interface PageWalkPorts {
   readonly arena: Arena;
   readonly memory: PhysicalMemory;
+  readonly registry: EntryRegistry;
   readonly trace: SystemTrace;
   readonly config: VtdConfig;
 }
@@ -125,6 +133,7 @@ type SecondStage = (address: number, write: boolean, isTable: boolean) => number
 /** Page-table walks: one step for each paging entry. The result is an output address, or a negative fault reason. */
 export class PageWalk {
   readonly #ports: PageWalkPorts;
+  readonly #reader: Pick<TableReader, 'use'>;
   readonly #reads: Channel<Extract<TraceEvent, { kind: 'page-table-read' }>>;
   readonly #structures: PagingStructures;
   readonly #step: WalkStep;
@@ -132,9 +141,10 @@ export class PageWalk {
   /** What the steps above read; set right before they are yielded. */
   #entry: EntryRead = noEntry;
 
-  constructor(ports: PageWalkPorts, structures: PagingStructures) {
+  constructor(ports: PageWalkPorts, structures: PagingStructures, reader: Pick<TableReader, 'use'>) {
     this.#ports = ports;
     this.#structures = structures;
+    this.#reader = reader;
     this.#reads = ports.trace.channel('page-table-read');
     this.#step = new WalkStep('a page-table entry', ports.config.timing.tableRead, (step) => this.#readEntry(step));
     const lookup = ports.config.timing.lookup;
@@ -243,7 +253,20 @@ export class PageWalk {
         this.#structures.fill(step, stage, entry.address, { level, address: table, rights });
       }
     }
+    if (this.#ports.registry.entryAt(entryAddress) !== -1) {
+      this.#noteTracked(entry, words, answer);
+    }
     return answer;
+  }
+
+  /** A leaf entry that software changes in this run: the translation remembers which version it was built from. */
+  #noteTracked({ stage, entryAddress }: EntryRead, words: readonly number[], answer: number): void {
+    const [structure, present] =
+      stage === 'first'
+        ? (['first-stage-paging-entry', getField(firstStagePagingEntry.fields.present, words, 0) === 1] as const)
+        : (['second-stage-paging-entry', isSecondStagePresent(words, 0)] as const);
+    const latched = { structure, address: entryAddress, words, base: 0, wordCount: words.length };
+    this.#reader.use({ ...latched, slot: provenanceSlot.leaf }, present, answer < 0 ? -answer : 0);
   }
 
   #checkFirstStage(words: readonly number[], { reasons, level, write, rights }: EntryRead): number {

@@ -43,14 +43,18 @@ export class RequestEnd {
 
   /** The fault -{@link output}; `isReported`: it is one that software can be told. */
   noteFault(isReported: boolean): void {
-    const { request, state } = this.#reader;
+    const { ports, request, state } = this.#reader;
     const { sid, pasid, iova } = request;
     const reason = -this.output;
     // Software can switch the report of qualified faults off in any structure on the way (VT-d 7.1.1).
     const isWanted = state.faultsDisabled.get() === 0 || faultReasons.get(reason)?.qualified !== true;
+    const recorded = isReported && isWanted;
     if (this.#faults.active) {
       const provenance = state.provenanceList();
-      this.#faults.emit({ kind: 'fault', sid, pasid, iova, reason, recorded: isReported && isWanted, provenance });
+      this.#faults.emit({ kind: 'fault', sid, pasid, iova, reason, recorded, provenance });
+    }
+    if (recorded) {
+      ports.faultRecords.record(sid, reason);
     }
   }
 

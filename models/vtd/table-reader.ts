@@ -5,6 +5,7 @@ import type { Channel } from '../../sim/trace.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import { type PhysicalMemory, wordsOf } from '../memory/physical-memory.ts';
 import { type CacheName, provenanceOf, type Structure, type SystemTrace, type TraceEvent } from '../trace-events.ts';
+import type { FaultRecords } from './fault-records.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import type { WalkState } from './walk-state.ts';
@@ -25,6 +26,7 @@ export interface WalkPorts {
   readonly caches: TranslationCaches;
   readonly trace: SystemTrace;
   readonly config: VtdConfig;
+  readonly faultRecords: FaultRecords;
   /** RTADDR: physical address of the root table. */
   readonly rootTable: number;
 }

@@ -5,11 +5,12 @@ import type { Channel } from '../../sim/trace.ts';
 import type { CacheName, SystemTrace, TraceEvent } from '../trace-events.ts';
 
 /**
- * Entries a translation can be built from: root, context, PASID directory, PASID entry; and entries of other devices
- * or of earlier times that a paging-structure cache has brought in.
+ * Entries a translation can be built from: root, context, PASID directory, PASID entry; the leaf paging entry, if
+ * software changes it; and entries of other devices or of earlier times that a paging-structure cache has brought in.
  */
-export const firstForeignSlot = 4;
-export const provenanceSlots = 7;
+export const leafSlot = 4;
+export const firstForeignSlot = 5;
+export const provenanceSlots = 8;
 
 const column = {
   valid: 0,
@@ -154,7 +155,8 @@ export class TranslationCache {
     }
     if (this.#filled.active) {
       const { sid, pasid, did, iova } = tags;
-      const length = source.provenance(firstForeignSlot) === 0 ? firstForeignSlot : provenanceSlots;
+      const used = source.provenance(leafSlot) === 0 ? leafSlot : firstForeignSlot;
+      const length = source.provenance(firstForeignSlot) === 0 ? used : provenanceSlots;
       const provenance = Array.from({ length }, (_, slot) => source.provenance(slot));
       const { pointer } = source;
       this.#filled.emit({ kind: 'cache-filled', cache: this.name, sid, pasid, did, pointer, iova, provenance });
@@ -173,6 +175,7 @@ export class TranslationCache {
   #rowToFill(context: StepContext, tags: CacheTags): number {
     const same = this.find((row) => this.#lookupTags.every((tag) => this.#hasTag(row, tag, tags)));
     if (same !== -1) {
+      this.#noteDrop(same, false);
       return same;
     }
     for (let row = 0; row < this.#table.rows; row += 1) {
@@ -198,11 +201,15 @@ export class TranslationCache {
     }
   }
 
-  #drop(row: number, evicted: boolean): void {
+  #noteDrop(row: number, evicted: boolean): void {
     if (this.#dropped.active) {
       const [sid, pasid, did] = [this.sid(row), this.pasid(row), this.did(row)];
       this.#dropped.emit({ kind: 'cache-dropped', cache: this.name, sid, pasid, did, evicted });
     }
+  }
+
+  #drop(row: number, evicted: boolean): void {
+    this.#noteDrop(row, evicted);
     this.#table.clearRow(row);
     this.#used.set(this.#used.get() - 1);
   }

@@ -8,13 +8,17 @@ import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
 import type { SystemTrace } from '../trace-events.ts';
 import type { DeviceTlbPort } from './device-tlb-port.ts';
+import { FaultRecords } from './fault-records.ts';
+import { InterruptRemapper } from './interrupt-remapper.ts';
+import type { InterruptRequester } from './interrupt-requester.ts';
 import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import { pagingPayloadWords } from './paging-structures.ts';
+import type { PostedDescriptor } from './posted-descriptors.ts';
 import { QueueStep } from './queue-step.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { WalkState } from './walk-state.ts';
+import { WalkState, walkPhase } from './walk-state.ts';
 import { Walker } from './walker.ts';
 
 /** Sources of requests that one unit can tell apart: invalidations keep those they wait for as bits of one word. */
@@ -67,7 +71,10 @@ export class TranslationUnit {
   readonly #ports: TranslationUnitPorts;
   readonly #config: VtdConfig;
   readonly #caches: TranslationCaches;
+  readonly #faultRecords: FaultRecords;
   readonly #walks: WalkState[] = [];
+  #sourceCount = 0;
+  #remapper: InterruptRemapper | undefined;
   /** GSTS.WBFS: 1 while a flush of the write buffer is under way. */
   readonly #flushing: Cell;
 
@@ -75,6 +82,7 @@ export class TranslationUnit {
     const { arena, trace, memory } = ports;
     this.#ports = ports;
     this.#config = config;
+    this.#faultRecords = new FaultRecords(arena, trace, config.faultRecords);
     const lookupTags = ['sid', 'pasid', 'hasPasid', 'page'] as const;
     this.#caches = {
       contextCache: new TranslationCache(arena, trace, {
@@ -107,6 +115,10 @@ export class TranslationUnit {
         payloadWords: pagingPayloadWords,
         lookupTags: ['did', 'level', 'page'],
       }),
+      interruptEntries: {
+        invalidate: (isMeant) => this.#remapper?.cache.invalidate(isMeant),
+        onTheWay: (isMeant) => this.#remapper?.onTheWay(isMeant) ?? 0,
+      },
     };
     this.#flushing = new Cell(arena, 'vtd.gsts.wbfs');
     this.queue = new InvalidationQueue(arena, config, ports.queueAddress, {
@@ -138,13 +150,35 @@ export class TranslationUnit {
 
   /** A walker for one source of requests; at most {@link maxWalkers}. */
   addWalker(name: string): Walker {
-    assert(this.#walks.length < maxWalkers, 'the unit has room for one more source of requests');
     const { arena, memory, registry, trace, rootTable } = this.#ports;
-    const state = new WalkState(arena, this.#walks.length, `walk.${name}`, (walker, phase) =>
+    const state = new WalkState(arena, this.#nextSource(), `walk.${name}`, (walker, phase) =>
       this.queue.walkerMoved(walker, phase),
     );
     this.#walks.push(state);
-    return new Walker({ arena, memory, registry, trace, rootTable, config: this.#config, caches: this.#caches }, state);
+    const [config, caches, faultRecords] = [this.#config, this.#caches, this.#faultRecords];
+    return new Walker({ arena, memory, registry, trace, rootTable, config, caches, faultRecords }, state);
+  }
+
+  /** Switches interrupt remapping on, before the run, with a table of {@link interruptTableEntries} entries. */
+  remapInterrupts(table: number, descriptors: readonly PostedDescriptor[]): void {
+    const { arena, memory, registry, trace } = this.#ports;
+    const [config, faultRecords] = [this.#config, this.#faultRecords];
+    // To invalidations an interrupt that has arrived is like a walk that is over.
+    const delivered = (source: number): void => this.queue.walkerMoved(source, walkPhase.idle);
+    const ports = { arena, memory, registry, trace, config, faultRecords, table, delivered };
+    this.#remapper = new InterruptRemapper(ports, descriptors);
+  }
+
+  /** One source of interrupts; with the walkers at most {@link maxWalkers}. */
+  addInterruptRequester(name: string): InterruptRequester {
+    assert(this.#remapper !== undefined, 'interrupt remapping is on');
+    return this.#remapper.addRequester(name, this.#nextSource());
+  }
+
+  #nextSource(): number {
+    assert(this.#sourceCount < maxWalkers, 'the unit has room for one more source of requests');
+    this.#sourceCount += 1;
+    return this.#sourceCount - 1;
   }
 
   writeRegister(offset: number, words: readonly number[]): void {
@@ -163,6 +197,7 @@ export class TranslationUnit {
         return;
       case registerOffset.faultStatus:
         this.queue.errors.clear(word);
+        this.#faultRecords.clear(word);
         return;
       case registerOffset.invalidationCompletionStatus:
         this.queue.clearCompletionStatus(word);
@@ -211,7 +246,7 @@ export class TranslationUnit {
       case registerOffset.globalStatus:
         return [this.#flushing.get() * writeBufferFlush];
       case registerOffset.faultStatus:
-        return [this.queue.errors.status];
+        return [this.queue.errors.status | this.#faultRecords.status];
       case registerOffset.invalidationQueueHead:
         return [this.queue.headOffset];
       case registerOffset.invalidationQueueTail:

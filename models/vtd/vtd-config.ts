@@ -46,6 +46,7 @@ export interface VtdConfig {
   readonly contextCacheEntries: number;
   readonly pasidCacheEntries: number;
   readonly iotlbEntries: number;
+  readonly interruptCacheEntries: number;
   /** Rows of the paging-structure caches (VT-d 6.2.5); 0: no such cache. */
   readonly firstStagePagingEntries: number;
   readonly secondStagePagingEntries: number;
@@ -61,6 +62,8 @@ export interface VtdConfig {
   readonly iotlbTagFrom: 'walk' | 'pasid-cache';
   /** Whether an IOTLB look-up compares the DID of the PASID entry. Table 17 does not list it. */
   readonly iotlbLookupComparesDid: boolean;
+  /** Fault recording registers; 0: as many as there are faults. */
+  readonly faultRecords: number;
   /** Descriptors the ring has room for, less one: a power of two. */
   readonly queueSlots: number;
   /** Invalidation requests that can be on their way to endpoints at once (VT-d 4.3). */

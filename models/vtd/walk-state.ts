@@ -2,14 +2,14 @@ import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import { Cell, WordArray } from '../../sim/containers.ts';
 import { usesFirstStage } from './entries/pasid-entry.ts';
-import { firstForeignSlot, provenanceSlots } from './translation-caches.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots } from './translation-caches.ts';
 
 /** How far a request has come: what an invalidation that waits for it looks at. */
 export const walkPhase = { idle: 0, context: 1, pasid: 2, pageWalk: 3, access: 4 } as const;
 export type WalkPhase = (typeof walkPhase)[keyof typeof walkPhase];
 
-/** Position of an entry in a translation's provenance. */
-export const provenanceSlot = { root: 0, context: 1, directory: 2, pasid: 3 } as const;
+/** Position of an entry in a translation's provenance. A leaf paging entry is there only if it is tracked. */
+export const provenanceSlot = { root: 0, context: 1, directory: 2, pasid: 3, leaf: leafSlot } as const;
 
 /** Told when a request moves on; invalidations in flight listen. */
 export type PhaseListener = (walker: number, phase: WalkPhase) => void;

@@ -6,7 +6,7 @@ import { hasFirst, hasSecond, sharedNames, sharedTables, type WorldDomain } from
 
 const pageBytes = 4096;
 /** Four levels of tables; the upper half of a first-stage range is not canonical. */
-const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
+export const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
 
 /** What is wrong with domains: names, maps, tables shared, and fields of the entry. */
 export function checkDomains(world: World): readonly Problem[] {

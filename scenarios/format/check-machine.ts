@@ -13,6 +13,7 @@ export function checkMachine(world: World): readonly Problem[] {
   return [
     ...checkPlatform(world),
     ...checkRequesterIds(world),
+    ...checkRidPasids(world),
     ...checkDomains(world),
     ...checkStart(world),
     ...checkTaskNames(world),
@@ -21,7 +22,7 @@ export function checkMachine(world: World): readonly Problem[] {
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
 export function checkRoom(world: World): readonly Problem[] {
-  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task);
+  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task || 'interrupt' in task);
   const { memoryPages } = world.platform;
   const pages = countPages(world);
   const entries = countTrackedEntries(world);
@@ -40,7 +41,7 @@ export function checkRoom(world: World): readonly Problem[] {
   const limit = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
   const [oneTooMany] = sources.slice(limit);
   if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma; the limit is ${limit}`;
+    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${limit}`;
     problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
   }
   return problems;
@@ -83,6 +84,17 @@ function checkRequesterIds({ platform }: World): readonly Problem[] {
   });
 }
 
+/** Drivers here, and the checkers of device-TLB invalidations, take RID_PASID to be 0, as Linux does. */
+function checkRidPasids({ platform }: World): readonly Problem[] {
+  return Object.entries(platform.devices).flatMap(([device, { ridPasid, ats }]) => {
+    const path = ['platform', 'devices', device, 'ridPasid'];
+    if (ridPasid !== 0 && platform.iommu.mode === 'legacy') {
+      return [wrong(path, 'legacy mode has no RID_PASID', scalableHint)];
+    }
+    return ridPasid !== 0 && ats !== false ? [wrong(path, 'a device with ats has RID_PASID 0')] : [];
+  });
+}
+
 function checkStart(world: World): readonly Problem[] {
   const { start, platform } = world;
   const devices = Object.keys(platform.devices);
@@ -99,6 +111,7 @@ function checkStart(world: World): readonly Problem[] {
       }
       problems.push(...checkPasid(world, pasid, [...path, 'pasid']));
       problems.push(...checkLegacyStage(world, domain, [...path, 'domain']));
+      problems.push(...(list === 'leftover' ? checkDid(world, domain, [...path, 'domain']) : []));
       const entry = isScalable ? `PASID ${pasid} of "${device}"` : `the context entry of "${device}"`;
       const before = entries.get(entry);
       if (before !== undefined) {
@@ -149,6 +162,13 @@ export function checkLegacyStage(world: World, domain: string, path: readonly Pr
   }
   const message = `the stage of "${domain}" is ${stage}, and a legacy context entry takes second or pass-through`;
   return [wrong(path, message)];
+}
+
+/** What writes or invalidates by a domain ID needs one that does not change in the run. */
+export function checkDid(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+  return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === 'auto'
+    ? [wrong(path, `"${domain}" has did: auto, and its domain ID is needed here`, 'give the domain an ID by number')]
+    : [];
 }
 
 function checkTaskNames({ tasks }: World): readonly Problem[] {

@@ -1,5 +1,6 @@
+import { checkFlow } from './check-flow.ts';
 import { checkInvalidation } from './check-invalidations.ts';
-import { checkLegacyStage, checkPasid } from './check-machine.ts';
+import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
 import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Problem, reference, wrong } from './problem.ts';
@@ -93,6 +94,9 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
       ? []
       : [wrong([...path, 'store', 'value'], `the value needs more than ${bits} bits`, bitsHint(bits))];
   }
+  if ('flow' in step) {
+    return checkFlow(world, { name: step.flow, values: step.with, path });
+  }
   if ('submit' in step) {
     return [
       ...checkBatch(world, step.submit.length, [...path, 'submit']),
@@ -160,7 +164,7 @@ function checkTarget(
   }
   const leadsToDomain = world.platform.iommu.mode === 'scalable' ? structure === 'pasid' : structure === 'context';
   return leadsToDomain
-    ? checkLegacyStage(world, target.domain, at)
+    ? [...checkLegacyStage(world, target.domain, at), ...checkDid(world, target.domain, at)]
     : [wrong(path, `a ${structure} entry leads to no domain`, 'the target of such an entry is not-present')];
 }
 

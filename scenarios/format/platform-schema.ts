@@ -43,6 +43,7 @@ const iommu = z.strictObject({
   contextCacheEntries: z.int().min(0).max(16).default(2),
   pasidCacheEntries: z.int().min(0).max(16).default(2),
   iotlbEntries: z.int().min(0).max(64).default(4),
+  interruptCacheEntries: z.int().min(0).max(16).default(2),
   firstStagePagingEntries: z
     .int()
     .min(0)
@@ -76,6 +77,12 @@ const iommu = z.strictObject({
     .boolean()
     .default(false)
     .describe('VT-d Table 17 does not list the DID; needs iotlbFirst: false.'),
+  faultRecords: z
+    .int()
+    .min(0)
+    .max(256)
+    .default(0)
+    .describe('Fault recording registers (CAP.NFR + 1), which nobody clears; 0: as many as there are faults.'),
   queueSlots: z
     .union([4, 8, 16, 32, 64, 128].map((count) => z.literal(count)))
     .default(128)
@@ -150,6 +157,12 @@ export const platform = z.strictObject({
         .string()
         .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
         .describe('bus:device.function.'),
+      ridPasid: z
+        .int()
+        .min(0)
+        .max(8191)
+        .default(0)
+        .describe('RID_PASID of its context entry: the PASID of requests without one; Linux has 0.'),
       ats: z
         .union([z.boolean(), atsConfig])
         .default(false)

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { interruptRequest, interrupts } from './interrupt-schema.ts';
 import { platform } from './platform-schema.ts';
 import { address, bareName, name, pasid } from './scalar-schemas.ts';
-import { step } from './steps-schema.ts';
+import { flowArguments, step } from './steps-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
@@ -10,7 +11,9 @@ import { step } from './steps-schema.ts';
 
 const domain = z.strictObject({
   stage: z.enum(['first', 'second', 'nested', 'pass-through']),
-  did: z.int().min(0).max(0xffff).describe('Domain ID.'),
+  did: z
+    .union([z.int().min(0).max(0xffff), z.literal('auto')])
+    .describe('Domain ID; auto: the lowest free one from 2 on, with the first attachment, until the last is gone.'),
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
@@ -57,7 +60,7 @@ const task = z.union([
     cpu,
     idleSteps,
     flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
-    with: z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({}),
+    with: flowArguments,
   }),
   z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
   z.strictObject({
@@ -73,6 +76,7 @@ const task = z.union([
       ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
     }),
   }),
+  z.strictObject({ device: name, interrupt: interruptRequest }),
 ]);
 
 const limits = z.strictObject({
@@ -93,6 +97,7 @@ export const worldSchema = z.strictObject({
     .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
     .default({}),
   start: start.prefault({}),
+  interrupts: interrupts.prefault({}),
   tasks: z
     .record(bareName, task)
     .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })

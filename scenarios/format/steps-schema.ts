@@ -45,6 +45,9 @@ const invalidation = z.union([
 
 const target = z.union([z.literal('not-present'), z.strictObject({ domain: name })]);
 
+/** A driver flow and its parameters. */
+export const flowArguments = z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({});
+
 const barrierName = z.enum(['smp_wmb', 'smp_rmb', 'smp_mb', 'dma_wmb', 'dma_rmb', 'wmb', 'rmb', 'mb']);
 
 const simpleSteps = [
@@ -73,6 +76,7 @@ const simpleSteps = [
     }),
   }),
   z.strictObject({ end: z.strictObject({ entry: place, target }) }),
+  z.strictObject({ flow: z.string(), with: flowArguments }),
 ] as const;
 
 const condition = z.strictObject({ value: name, equals: word64 });

@@ -1,5 +1,8 @@
+import type { ParameterSpec } from '../../models/linux/flow-definition.ts';
+import { flows } from '../../models/linux/flows.ts';
+import { interruptEntriesOf, interruptIndicesOf } from './interrupt-plan.ts';
 import { parsePlace } from './place.ts';
-import type { World } from './schema.ts';
+import type { World, WorldTask } from './schema.ts';
 import type { InlineStep } from './steps-schema.ts';
 
 /** A PASID directory of 128 entries, the smallest there is (VT-d 9.4, PDTS = 0), leads to this many PASIDs. */
@@ -43,8 +46,63 @@ function placesOfStep(step: InlineStep, path: readonly PropertyKey[]): readonly 
   return 'repeat' in step ? placesOf(step.steps, [...path, 'steps']) : [];
 }
 
+/** A driver flow that a world runs: as a task, or as a step of one. */
+export interface FlowUse {
+  readonly name: string;
+  readonly values: Readonly<Record<string, string | number | boolean>>;
+}
+
+function flowsOfSteps(steps: readonly InlineStep[]): readonly FlowUse[] {
+  return steps.flatMap((step) => {
+    if ('flow' in step) return [{ name: step.flow, values: step.with }];
+    if ('if' in step) return [...flowsOfSteps(step.do), ...flowsOfSteps(step.else)];
+    return 'repeat' in step ? flowsOfSteps(step.steps) : [];
+  });
+}
+
+function flowsOfTask(task: WorldTask): readonly FlowUse[] {
+  if ('flow' in task) return [{ name: task.flow, values: task.with }];
+  return 'steps' in task ? flowsOfSteps(task.steps) : [];
+}
+
+/** Every flow of a world, in the order of the file. */
+export function flowsOf({ tasks }: World): readonly FlowUse[] {
+  return Object.values(tasks).flatMap(flowsOfTask);
+}
+
+/** Values of all parameters of one type that a flow is given; of a value that is not of the type, nothing. */
+function argumentsOf({ name, values }: FlowUse, type: ParameterSpec['type']): readonly (string | number | boolean)[] {
+  const parameters = flows.find((flow) => flow.name === name)?.parameters ?? {};
+  return Object.entries(parameters).flatMap(([key, spec]) => {
+    const value = values[key];
+    return spec.type === type && value !== undefined ? [value] : [];
+  });
+}
+
+/** A leaf paging entry that a flow changes. */
+export interface ChangedPage {
+  readonly domain: string;
+  readonly iova: number;
+  /** Name of the page that is mapped there; undefined for a flow that maps none. */
+  readonly page: string | undefined;
+}
+
+/** Every page of a domain that flows map or unmap, each change once, in the order of the file. */
+export function changedPagesOf(world: World): readonly ChangedPage[] {
+  return flowsOf(world).flatMap((flow) => {
+    const [domain] = argumentsOf(flow, 'domain');
+    const [page] = argumentsOf(flow, 'page');
+    return argumentsOf(flow, 'iova').flatMap((iova) =>
+      typeof domain === 'string' && typeof iova === 'number'
+        ? [{ domain, iova, page: typeof page === 'string' ? page : undefined }]
+        : [],
+    );
+  });
+}
+
 /** Every PASID of a device that needs tables: those that the scenario speaks of, in order of first mention. */
-export function pasidsOf({ start, tasks }: World, device: string): readonly number[] {
+export function pasidsOf({ platform, start, tasks }: World, device: string): readonly number[] {
+  const ridPasid = platform.devices[device]?.ridPasid ?? 0;
   const pasids = new Set<number>();
   for (const attachment of [...start.attach, ...start.leftover, ...start.notPresent]) {
     if (attachment.device === device) {
@@ -53,10 +111,12 @@ export function pasidsOf({ start, tasks }: World, device: string): readonly numb
   }
   for (const task of Object.values(tasks)) {
     if ('dma' in task && task.device === device) {
-      pasids.add(task.dma.pasid ?? 0);
-    } else if ('flow' in task && task.with.device === device) {
-      pasids.add(typeof task.with.pasid === 'number' ? task.with.pasid : 0);
-    } else if ('steps' in task) {
+      pasids.add(task.dma.pasid ?? ridPasid);
+    }
+    for (const { values } of flowsOfTask(task).filter((flow) => flow.values.device === device)) {
+      pasids.add(typeof values.pasid === 'number' ? values.pasid : 0);
+    }
+    if ('steps' in task) {
       for (const { text } of placesOf(task.steps, [])) {
         const place = parsePlace(text);
         if (place?.name === device && (place.structure === 'pasid' || place.structure === 'directory')) {
@@ -106,14 +166,20 @@ export function countPages(world: World): number {
       }
     }
   }
-  for (const { stage, map } of Object.values(domains)) {
+  for (const [domain, { stage, map }] of Object.entries(domains)) {
+    const changed = changedPagesOf(world).filter((change) => change.domain === domain);
     for (const target of Object.values(map)) {
       names.add(typeof target === 'string' ? target : target.page);
     }
-    tables += stage === 'pass-through' ? 0 : countTables(Object.keys(map).map(Number));
+    for (const { page } of changed.filter((change) => change.page !== undefined)) {
+      names.add(page as string);
+    }
+    const iovas = [...Object.keys(map).map(Number), ...changed.map(({ iova }) => iova)];
+    tables += stage === 'pass-through' ? 0 : countTables(iovas);
     tables += stage === 'nested' ? 3 + Math.ceil(platform.memoryPages / entriesPerTable) : 0;
   }
-  return fixedPages + names.size + tables;
+  // The interrupt remapping table is a page.
+  return fixedPages + names.size + tables + (interruptIndicesOf(world).length > 0 ? 1 : 0);
 }
 
 /** Tables of four levels that map these pages: the top one, and one for each table entry in use above the last level. */
@@ -141,5 +207,8 @@ export function countTrackedEntries(world: World): number {
       names.add(`${device} ${pasid}`);
     }
   }
-  return names.size;
+  for (const { domain, iova } of changedPagesOf(world)) {
+    names.add(`leaf ${domain} ${iova}`);
+  }
+  return names.size + interruptEntriesOf(world).length;
 }

@@ -154,8 +154,46 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'fault', sid: 0x10, pasid: 1, iova: 0, reason: 0xff, recorded: false, provenance: [] },
     'fault FFh: a reason without a name (not reported)',
   ],
+  [{ kind: 'fault-overflow', sid: 0x10, reason: 0x59 }, 'no fault record left for 00:02.0, 59h: set FSTS.PFO'],
   [{ kind: 'dma', ...tags, address: 0x5010, write: true, provenance: [] }, 'DMA to 0x5010 (page1+0x10)'],
   [{ kind: 'dma', ...tags, address: 0x9_0000, write: false, provenance: [] }, 'DMA from 0x90000'],
+  [{ kind: 'interrupt-request', sid: 0x10, index: 3 }, 'request of 00:02.0: interrupt 3'],
+  [
+    { kind: 'interrupt', sid: 0x10, index: 3, vector: 0x41, destination: 1, provenance: [] },
+    '00:02.0 interrupt 3 -> vector 0x41, CPU 1',
+  ],
+  [
+    {
+      kind: 'interrupt-posted',
+      sid: 0x10,
+      index: 3,
+      descriptor: 0x1_0000_1000,
+      vector: 0x31,
+      notifies: true,
+      provenance: [],
+    },
+    '00:02.0 interrupt 3 -> vector 0x31 posted at 0x100001000, ON=1',
+  ],
+  [
+    {
+      kind: 'interrupt-posted',
+      sid: 0x10,
+      index: 3,
+      descriptor: 0x5000,
+      vector: 0x31,
+      notifies: false,
+      provenance: [],
+    },
+    '00:02.0 interrupt 3 -> vector 0x31 posted at page1',
+  ],
+  [
+    { kind: 'interrupt-blocked', sid: 0x10, index: 3, reason: 0x26, recorded: false, provenance: [] },
+    '00:02.0 interrupt 3 blocked: fault 26h: IR: source-id verification failed (not reported)',
+  ],
+  [
+    { kind: 'cache-hit', cache: 'interrupt-entry-cache', sid: 0x10, pasid: 3, did: 0, iova: 0 },
+    'hit in interrupt entry cache: interrupt 3',
+  ],
   [
     { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
     'translation request PASID 1: read of 0x1000',
@@ -214,6 +252,10 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'status-written', address: 0x1400, data: 2 }, 'write status: done'],
   [{ kind: 'status-written', address: 0x1400, data: 3 }, 'write status: 0x3'],
   [{ kind: 'queue-error', slot: 3, code: 4 }, 'queue error 4 at descriptor 3'],
+  [{ kind: 'page-freed', address: 0x40_0000 }, 'free 0x400000'],
+  [{ kind: 'page-allocated', address: 0x40_0000 }, 'allocate 0x400000'],
+  [{ kind: 'tag-allocated', did: 2 }, 'allocate DID 2'],
+  [{ kind: 'tag-released', did: 2 }, 'free DID 2'],
   [{ kind: 'register-read', register: 'FSTS', words: [0x40] }, 'read FSTS = 0x40'],
   [
     { kind: 'device-tlb-request', sid: 0x10, pasid: 3, global: false, page: 4, pages: 1, itag: 0 },

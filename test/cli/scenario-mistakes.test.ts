@@ -439,7 +439,7 @@ describe('a scenario with a mistake', () => {
         `${Array.from({ length: 31 }, (_, i) => `  source-${i}: { device: nic, dma: { iova: 0x1000 } }`).join('\n')}\n  traffic: {`,
       ),
       [
-        'FILE:44:3: error: the scenario has 32 tasks with dma; the limit is 31',
+        'FILE:44:3: error: the scenario has 32 tasks with dma or interrupts; the limit is 31',
         '  hint: let one task repeat its requests',
       ],
     ],

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import type { ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../scenarios/catalog.ts';
 import { reachNames } from '../../scenarios/format/check-references.ts';
+import { interruptIndex, interrupts, interruptTarget } from './interrupt-values.ts';
 import type { Tree } from './scenario-tree.ts';
 import {
   device,
@@ -231,7 +232,11 @@ const nested = (inner: fc.Arbitrary<Tree>): fc.Arbitrary<Tree> => {
 const flowTask = (mode: Mode): fc.Arbitrary<Tree> => {
   const isPasid = ({ parameters }: (typeof flows)[number]) =>
     Object.values(parameters).some(({ type }) => type === 'pasid');
-  const fitting = flows.filter((flow) => flow.name.includes('root') || isPasid(flow) === (mode === 'scalable'));
+  const fitting = flows.filter((flow) =>
+    flow.mode === undefined
+      ? /root|irte/.test(flow.name) || isPasid(flow) === (mode === 'scalable')
+      : flow.mode === mode,
+  );
   const usual = fc.constantFrom(...fitting);
   return fc
     .oneof({ weight: 30, arbitrary: usual }, { weight: 1, arbitrary: fc.constantFrom(...flows) })
@@ -253,6 +258,14 @@ function argument(spec: ParameterSpec): fc.Arbitrary<Tree> {
       return domain;
     case 'pasid':
       return pasid;
+    case 'interrupt':
+      return interruptIndex;
+    case 'interrupt-target':
+      return interruptTarget;
+    case 'iova':
+      return fc.constantFrom(0x1000, 0x2000);
+    case 'page':
+      return fc.constantFrom('page1', 'page2');
     case 'boolean':
       return fc.boolean();
     case 'choice':
@@ -270,6 +283,11 @@ const cpuTask = (mode: Mode): fc.Arbitrary<Tree> => {
     { weight: 4, arbitrary: mapping({ cpu: fc.constantFrom(0, 1, 15), steps }) },
   );
 };
+
+const interruptTask = mapping({
+  device,
+  interrupt: mapping({ index: interruptIndex, repeat: rarely(fc.constantFrom(1, 2, 1000)) }),
+});
 
 const dmaTask = mapping({
   device,
@@ -289,9 +307,17 @@ function fileOf(mode: Mode): fc.Arbitrary<Tree> {
     platform: platform(mode),
     domains: domains.map((each): Tree => ({ ...each })),
     start: start(mode),
+    interrupts: rarely(interrupts, 30),
     tasks: fc
-      .tuple(fc.array(cpuTask(mode), { minLength: 1, maxLength: 2 }), fc.array(dmaTask, { maxLength: 2 }))
-      .map(([cpu, dma]): Tree => Object.fromEntries([...cpu, ...dma].map((task, i) => [`task-${i}`, task]))),
+      .tuple(
+        fc.array(cpuTask(mode), { minLength: 1, maxLength: 2 }),
+        fc.array(dmaTask, { maxLength: 2 }),
+        rarely(interruptTask),
+      )
+      .map(([cpu, dma, interrupt]): Tree => {
+        const tasks = [...cpu, ...dma, ...(interrupt === undefined ? [] : [interrupt])];
+        return Object.fromEntries(tasks.map((task, i) => [`task-${i}`, task]));
+      }),
     limits: rarely(
       mapping({
         maxRetries: rarely(fc.constantFrom(1, 1000)),

@@ -15,7 +15,6 @@ import { encodeRootEntry } from '../../models/vtd/entries/root-entry.ts';
 import { encodeScalableContextEntry } from '../../models/vtd/entries/scalable-context-entry.ts';
 import { encodeScalableRootHalf } from '../../models/vtd/entries/scalable-root-entry.ts';
 import { vtdEntryModels } from '../../models/vtd/entry-models.ts';
-import { faultReasons } from '../../models/vtd/fault-reasons.ts';
 import type { VtdConfig } from '../../models/vtd/vtd-config.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Scheduler } from '../../sim/scheduler.ts';
@@ -23,6 +22,8 @@ import type { TraceRecord } from '../../sim/trace.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { type EndpointSketch, TestEndpoints } from './test-endpoints.ts';
+import { factsOf, type Owner } from './vtd-facts.ts';
+import { buildInterrupts, type InterruptSketch } from './vtd-interrupts.ts';
 import { type Direction, directed, seeded } from './vtd-schedules.ts';
 
 export type TraceRecords = readonly TraceRecord<TraceEvent>[];
@@ -45,7 +46,8 @@ export type TaskBody = (parts: TaskParts) => Flow;
 
 interface DomainSketch {
   readonly stage: Stage;
-  readonly did: number;
+  /** Left out: given with the first attachment. */
+  readonly did?: number;
   /** Page of memory behind each IOVA; `page1` behind 0x1000 if left out. */
   readonly map?: Readonly<Record<number, string>>;
 }
@@ -73,10 +75,13 @@ export interface WorldSketch {
   readonly ats?: Partial<AtsConfig>;
   readonly domains?: Readonly<Record<string, DomainSketch>>;
   readonly attach?: readonly { readonly device?: string; readonly pasid?: number; readonly domain: string }[];
+  /** Pages of domains that flows map or unmap: their leaf entries are followed. */
+  readonly changes?: readonly { readonly domain: string; readonly iova?: number; readonly page?: string }[];
   /** PASIDs whose tables there are, besides those attached. */
   readonly pasids?: readonly number[];
   readonly dma?: Readonly<Record<string, DmaSketch>>;
   readonly tasks?: Readonly<Record<string, TaskBody>>;
+  readonly interrupts?: InterruptSketch;
   /** Last word on memory before the run, before entries are tracked. */
   readonly prepare?: (parts: WorldParts) => void;
   /** Functions with a device TLB; left out: there are none. */
@@ -122,6 +127,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       contextCacheEntries: 0,
       pasidCacheEntries: 0,
       iotlbEntries: 0,
+      interruptCacheEntries: 0,
       firstStagePagingEntries: 0,
       secondStagePagingEntries: 0,
       invalidationWaitsForFetch: true,
@@ -134,6 +140,7 @@ function configOf(sketch: WorldSketch): SystemConfig {
       recordsErrorSource: true,
       iotlbTagFrom: 'walk',
       iotlbLookupComparesDid: false,
+      faultRecords: 0,
       timing,
       ...sketch.vtd,
       capabilities: Object.freeze({ ...defaultCapabilities, ...sketch.capabilities }),
@@ -180,7 +187,10 @@ export class VtdWorld {
     for (const [name, { ats = sketch.ats !== undefined, ...dma }] of Object.entries(sketch.dma ?? {})) {
       this.system.addDmaSource(name, { sid: nic, pasid: -1, iova: 0x1000, write: false, repeat: 1, ...dma }, { ats });
     }
-    const facts = { ...factsOf(this.system, owners), ...sketch.facts };
+    for (const [name, source] of Object.entries(sketch.interrupts?.sources ?? {})) {
+      this.system.addInterruptSource(name, { sid: nic, repeat: 1, ...source });
+    }
+    const facts = { ...factsOf(this.system, owners, Object.keys(sketch.domains ?? {})), ...sketch.facts };
     for (const checker of sketch.checkers ?? []) {
       this.system.attachChecker(checker, facts);
     }
@@ -257,16 +267,12 @@ function partsOf(system: System): WorldParts {
     page(name) {
       const address = pages.get(name) ?? system.allocatePage(name);
       pages.set(name, address);
+      system.driver.addPage(name, address);
       return address;
     },
     domain: (name) => system.driver.domain(name),
     write: (address, words) => system.memory.initialise(address, words),
   };
-}
-
-interface Owner {
-  readonly sid: number;
-  readonly pasid: number;
 }
 
 /** Tables as a driver has left them when the run begins; the owners of the tracked entries, by id. */
@@ -282,7 +288,10 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
       writable: true,
     }));
     const ram = { memory: system.memory, allocatePage: (page: string) => system.allocatePage(page) };
-    vtd.addDomain(buildDomain(ram, { name, stage, did, map: mappings }));
+    const mappedLater = (sketch.changes ?? []).flatMap(({ domain, iova = 4096, page }) =>
+      domain === name && page !== undefined ? [{ iova, address: parts.page(page) }] : [],
+    );
+    vtd.addDomain(buildDomain(ram, { name, stage, did, map: mappings, mappedLater }));
   }
   const pasids = [...new Set([...attached.map(({ pasid }) => pasid), ...(sketch.pasids ?? [])])];
   for (const [name, sid] of devices) {
@@ -293,14 +302,24 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
     }
   }
   for (const { device, pasid, domain } of attached) {
+    const target = vtd.addAttachment(device, pasid, domain);
     if (isScalable) {
-      parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(vtd.domain(domain)));
+      parts.write(vtd.pasidEntryAddress(device, pasid), pasidEntryFor(target));
     } else {
-      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(vtd.domain(domain), vtd.device(device)));
+      parts.write(vtd.device(device).contextEntryAddress, contextEntryFor(target, vtd.device(device)));
     }
   }
   sketch.prepare?.(parts);
-  return devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  const owners = devices.flatMap(([name, sid]) => track(parts, name, { sid, pasids: isScalable ? pasids : [] }));
+  buildInterrupts(parts, sketch.interrupts);
+  for (const { domain: changed, iova = 4096 } of sketch.changes ?? []) {
+    const domain = vtd.domain(changed);
+    const structure = domain.stage === 'second' ? 'second-stage-paging-entry' : 'first-stage-paging-entry';
+    const name = `${domain.name}.map[0x${iova.toString(16)}]`;
+    const id = system.registry.track(vtd.leafAddress(domain, iova), name, vtdEntryModels[structure]);
+    owners[id] = { sid: -1, pasid: -1, domain };
+  }
+  return owners;
 }
 
 const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
@@ -353,23 +372,4 @@ function track(
     add(vtd.pasidEntryAddress(name, pasid), `pasid[${pasid}]`, 'pasid-entry', pasid);
   }
   return owners;
-}
-
-function factsOf({ registry, driver, config }: System, owners: readonly Owner[]): CheckerFacts {
-  return {
-    entryCount: registry.list().length,
-    mode: config.vtd.mode,
-    hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
-    walksSeeStores: config.coherentWalks && config.vtd.capabilities.RWBF === 0,
-    cachingMode: config.vtd.capabilities.CM === 1,
-    nameOfEntry: (entry) => registry.nameOf(entry),
-    structureOfEntry: (entry) => registry.modelOf(entry).structure,
-    nameOfDevice: (sid) => (driver.device('nic').sid === sid ? 'nic' : `requester 0x${sid.toString(16)}`),
-    pasidOfEntry: (entry) => owners[entry]?.pasid ?? -1,
-    sidOfEntry: (entry) => owners[entry]?.sid ?? -1,
-    faultReason: (code) => {
-      const reason = faultReasons.get(code);
-      return { text: reason?.text ?? 'unknown reason', onlyTornEntryGives: reason?.onlyTornEntryGives === true };
-    },
-  };
 }

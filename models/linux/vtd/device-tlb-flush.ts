@@ -21,9 +21,16 @@ export function* flushDeviceTlb(vtd: VtdDriver, cpu: Cpu, { device: name, pasid 
   }
 }
 
-/** Every page of one PASID, or of requests without one (VT-d 6.5.3.3: S = 1, ADDR = 7FFFFFFF_FFFFFh). */
-function deviceTlbInvalidation({ sid }: Pick<Device, 'sid'>, pasid: number): InvalidationDescriptor {
-  const range = { sid, pfsid: sid, maxInvalidationsPending: 0, address: 0, addressMask: everyPage };
+/** Every page (VT-d 6.5.3.3: S = 1, ADDR = 7FFFFFFF_FFFFFh). */
+const allPages = { address: 0, addressMask: everyPage };
+
+/** Pages, or all of them, of one PASID, or of requests without one. */
+export function deviceTlbInvalidation(
+  { sid }: Pick<Device, 'sid'>,
+  pasid: number,
+  pages: { readonly address: number; readonly addressMask: number } = allPages,
+): InvalidationDescriptor {
+  const range = { sid, pfsid: sid, maxInvalidationsPending: 0, ...pages };
   return pasid === 0
     ? { kind: 'device-tlb', ...range }
     : { kind: 'pasid-device-tlb', pasid, globalPasid: false, ...range };

@@ -1,4 +1,4 @@
-import { encode, getField, layout, reservedMask, zeroUnderMask } from '../../entry-layout.ts';
+import { copyMask, encode, fieldMask, getField, layout, reservedMask, zeroUnderMask } from '../../entry-layout.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { entryFault, type FaultReason } from '../fault-reasons.ts';
 
@@ -33,6 +33,24 @@ export function encodeFirstStagePagingEntry(
   values: Readonly<Partial<Record<keyof typeof fields, number>>>,
 ): Uint32Array {
   return encode(firstStagePagingEntry, values);
+}
+
+const absentMask = fieldMask(firstStagePagingEntry, ['present']);
+const presentMask = fieldMask(firstStagePagingEntry, [
+  'present',
+  'readWrite',
+  'userSupervisor',
+  'pageSize',
+  'address',
+  'executeDisable',
+]);
+
+/**
+ * The bits hardware looks at, given what the entry itself says (VT-d 3.5), into 2 words of `out`. Not those that
+ * hardware sets itself: A and D.
+ */
+export function usedFirstStagePagingEntryBits(words: ArrayLike<number>, base: number, out: Uint32Array): void {
+  copyMask(getField(fields.present, words, base) === 1 ? presentMask : absentMask, out);
 }
 
 /** 0 for a good entry, else 71h not present or 72h reserved bits (VT-d 7.1.3 Table 30). */

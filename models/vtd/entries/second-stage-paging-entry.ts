@@ -1,4 +1,4 @@
-import { encode, getField, layout, reservedMask, zeroUnderMask } from '../../entry-layout.ts';
+import { copyMask, encode, fieldMask, getField, layout, reservedMask, zeroUnderMask } from '../../entry-layout.ts';
 import type { Capabilities } from '../capabilities.ts';
 import { entryFault, type FaultReason } from '../fault-reasons.ts';
 
@@ -33,6 +33,22 @@ export function encodeSecondStagePagingEntry(
   return encode(secondStagePagingEntry, values);
 }
 
+const absentMask = fieldMask(secondStagePagingEntry, ['read', 'write']);
+const presentMask = fieldMask(secondStagePagingEntry, ['read', 'write', 'execute', 'pageSize', 'address']);
+
+/** Whether the entry leads anywhere: a second stage has no present bit of its own. */
+export function isSecondStagePresent(words: ArrayLike<number>, base: number): boolean {
+  return getField(fields.read, words, base) === 1 || getField(fields.write, words, base) === 1;
+}
+
+/**
+ * The bits hardware looks at, given what the entry itself says (VT-d 3.5), into 2 words of `out`. Not those that
+ * hardware sets itself: A and D.
+ */
+export function usedSecondStagePagingEntryBits(words: ArrayLike<number>, base: number, out: Uint32Array): void {
+  copyMask(isSecondStagePresent(words, base) ? presentMask : absentMask, out);
+}
+
 /**
  * 0 for a good entry, else 79h R = W = 0 or 7Ah reserved bits (VT-d 7.1.3 Table 30). Those are the codes of scalable
  * mode; legacy mode has Ch for the latter and 5h or 6h, by the request, for the former.
@@ -42,7 +58,7 @@ export function checkSecondStagePagingEntry(
   base: number,
   capabilities: Capabilities,
 ): FaultReason | 0 {
-  if (getField(fields.read, words, base) === 0 && getField(fields.write, words, base) === 0) {
+  if (!isSecondStagePresent(words, base)) {
     return entryFault.secondStageNotPresent;
   }
   const isClean = zeroUnderMask(words, base, reservedMask(secondStagePagingEntry, capabilities));

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reachMarks } from '../../../models/checkers/reach.ts';
+import { interruptEntryFor } from '../../../models/linux/vtd/interrupt-table.ts';
 import type { EndpointSketch } from '../../support/test-endpoints.ts';
 import { flowTask } from '../../support/vtd-flows.ts';
 import { invalidate, type RingEntry } from '../../support/vtd-queue.ts';
@@ -11,7 +12,8 @@ interface Case {
   readonly schedule: Direction;
 }
 
-const teardown = flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'present-bit-first' });
+const values = { pasid: 1, domain: 'a', order: 'present-bit-first' };
+const teardown = flowTask('vtd/pasid-teardown', values);
 const base: WorldSketch = {
   domains: { a: { stage: 'first', did: 5 } },
   attach: [{ pasid: 1, domain: 'a' }],
@@ -25,8 +27,14 @@ const driverFirst: Direction = { legs: [], prefer: ['driver', ...queue] };
 const unflushed: WorldSketch = {
   tasks: { driver: flowTask('vtd/pasid-teardown', { pasid: 1, domain: 'a', order: 'clear-first', flush: 'none' }) },
 };
+const silent: WorldSketch = { tasks: { driver: flowTask('vtd/pasid-teardown', { ...values, faultIgnore: 'kept' }) } };
 const afterChange = { run: 'driver', until: seen('entry-changed') } as const;
 
+const toCpu = interruptEntryFor({ format: 'remapped', sid: nic, vector: 0x41, destination: 1 });
+/** The teardown is the update, whatever the interrupt has to do with it. */
+const interrupting = (entry: Uint32Array): WorldSketch => ({
+  interrupts: { entries: { 3: entry }, sources: { interrupts: { index: 3 } } },
+});
 const overtaking: Direction = {
   legs: [{ run: 'traffic', until: seen('translation-completion') }],
   prefer: ['driver', ...queue, 'nic device TLB'],
@@ -70,6 +78,28 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   },
   'dma-translated': { reached: { schedule: trafficFirst }, missed: { schedule: driverFirst } },
   'dma-faulted': { reached: { schedule: driverFirst }, missed: { schedule: trafficFirst } },
+  // The teardown leaves FPD=1 in one world and 0 in the other.
+  'fault-reported': { reached: { schedule: driverFirst }, missed: { world: silent, schedule: driverFirst } },
+  'fault-not-reported': { reached: { world: silent, schedule: driverFirst }, missed: { schedule: driverFirst } },
+  'fault-overflow': {
+    reached: { world: { vtd: { faultRecords: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: driverFirst },
+    missed: { world: { vtd: { faultRecords: 1 } }, schedule: driverFirst },
+  },
+  'interrupt-delivered': {
+    reached: { world: interrupting(toCpu), schedule: trafficFirst },
+    missed: { world: interrupting(new Uint32Array(4)), schedule: trafficFirst },
+  },
+  'interrupt-blocked': {
+    reached: { world: interrupting(new Uint32Array(4)), schedule: trafficFirst },
+    missed: { world: interrupting(toCpu), schedule: trafficFirst },
+  },
+  'interrupt-during-update': {
+    reached: {
+      world: interrupting(toCpu),
+      schedule: { legs: [{ run: 'interrupts', until: seen('entry-read') }, afterChange], prefer: ['interrupts'] },
+    },
+    missed: { world: interrupting(toCpu), schedule: { legs: [], prefer: ['interrupts'] } },
+  },
   'cache-hit': {
     reached: { world: { vtd: { iotlbEntries: 1 }, dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },
     missed: { world: { dma: { traffic: { pasid: 1, repeat: 2 } } }, schedule: trafficFirst },

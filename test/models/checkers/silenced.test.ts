@@ -43,10 +43,10 @@ domains:
   new: { stage: $stage, did: 8, map: { 0x1000: page2, 0x2000: page4 } }
 start: { attach: [{ device: nic, pasid: 1, domain: old }, { device: gone, pasid: 1, domain: old }] }
 tasks:
-  driver: { cpu: 0, idleSteps: 100, flow: $flow, with: $with }
+  driver: { cpu: 0, idleSteps: $idle, flow: $flow, with: $with }
   traffic: { device: nic, dma: { pasid: $pasid, iova: 0x1000, repeat: 4 } }
   more-traffic: { device: nic, dma: { pasid: $pasid, iova: 0x2000, repeat: 4 } }
-variables: { kernel: good-path, stage: first, iotlb: 2, tagFrom: walk, pasid: 1, flow: vtd/pasid-teardown }
+variables: { kernel: good-path, stage: first, iotlb: 2, tagFrom: walk, pasid: 1, idle: 100, flow: vtd/pasid-teardown }
 cases:
   cleared-first:
     with: { device: nic, pasid: 1, domain: old, order: clear-first }
@@ -74,6 +74,11 @@ cases:
     stage: second
     with: { device: nic, pasid: 1, from: old, to: new, order: qwords }
     expect: spec-violation
+  unmapped-without-a-flush:
+    flow: vtd/unmap
+    idle: 250
+    with: { domain: old, iova: 0x1000, flush: none }
+    expect: [stale-translation, use-after-free]
   never-answered-and-nobody-looking:
     kernel: presence-check
     with: { device: gone, pasid: 1, domain: old, order: present-bit-first }

@@ -59,6 +59,7 @@ function apply(descriptor: InvalidationDescriptor, mode: 'scalable' | 'legacy' =
     pasidCache: cache('pasid-cache'),
     iotlb: cache('iotlb'),
     firstStagePaging: cache('first-stage-paging'),
+    interruptEntries: { invalidate: () => {}, onTheWay: () => 0 },
     secondStagePaging: cache('second-stage-paging'),
   };
   for (const [i, [key, , tags]] of rows.entries()) {

@@ -1,0 +1,139 @@
+import { Table } from '../../sim/containers.ts';
+import { getAddress, getField } from '../entry-layout.ts';
+import { contextEntry } from '../vtd/entries/context-entry.ts';
+import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from '../vtd/entries/pasid-entry.ts';
+import type { Checker, CheckerFacts, DomainFacts } from './checker.ts';
+
+/** Declared configurations of one entry, from 1 on. */
+const versionCount = 16;
+/** All memory: a pass-through entry, or tables that are no domain's. */
+const everything = 1 << 30;
+
+/**
+ * A device is attached to one domain and its DMA lands in the memory of another. To which domains it is attached is
+ * what the legal configurations of its entry say; whose a page is, say the tables that map it. A page that no domain
+ * maps, and a device that is attached to none, are matters of other rules.
+ */
+export const wrongDomain: Checker = {
+  rule: 'wrong-domain',
+  brokenWhen:
+    'DMA of a device or PASID lands in memory of a domain that it is not attached to, while attached to another',
+  stopsRun: true,
+  attach({ arena, trace, facts, report }) {
+    // Of an entry that leads to domains a bit for each, of a leaf paging entry the number of its page; 0: nowhere.
+    const leadsTo = new Table(arena, 'checker.wrong-domain.leads-to', facts.entryCount, versionCount);
+    const legal = new Table(arena, 'checker.wrong-domain.legal', facts.entryCount, 1);
+    const fixedOwners = ownersOfPages(facts.domains);
+    const entries = entriesOfRequests(facts);
+    trace.observe('update-begin', (event) => legal.set(event.entry, 0, event.legal));
+    trace.observe('update-end', (event) => legal.set(event.entry, 0, event.legal));
+    trace.observe('entry-declared', ({ entry, version, words }) => {
+      leadsTo.set(entry, version, whereTo(facts, entry, words));
+    });
+    const legalVersions = (entry: number): readonly number[] => {
+      const versions = legal.get(entry, 0);
+      return Array.from({ length: versionCount }, (_, version) =>
+        (versions & (1 << version)) === 0 ? 0 : leadsTo.get(entry, version),
+      );
+    };
+    const ownersOf = (frame: number): number =>
+      facts.domains.reduce(
+        (owners, { leaves }, i) =>
+          leaves.some((leaf) => legalVersions(leaf).includes(frame)) ? owners | (1 << i) : owners,
+        fixedOwners.get(frame) ?? 0,
+      );
+    trace.observe('dma', ({ sid, pasid, address }) => {
+      const entry = entries.get(requestKey(sid, facts.mode === 'scalable' ? Math.max(pasid, 0) : 0));
+      const frame = Math.floor(address / 4096);
+      const attached = entry === undefined ? 0 : legalVersions(entry).reduce((all, each) => all | each, 0);
+      const owners = attached === 0 ? 0 : ownersOf(frame);
+      if (owners !== 0 && (attached & (owners | everything)) === 0) {
+        const device = facts.nameOfDevice(sid);
+        report(
+          `${device} reached 0x${address.toString(16)}, memory of ${names(facts, owners)}, while attached to ` +
+            names(facts, attached),
+          'VT-d 6.2.3.1',
+          `${device} in ${names(facts, owners)}`,
+        );
+      }
+    });
+  },
+};
+
+/** What the contents of an entry lead to; see `leadsTo`. */
+function whereTo(facts: CheckerFacts, entry: number, words: readonly number[]): number {
+  switch (facts.structureOfEntry(entry)) {
+    case 'pasid-entry':
+      return getField(pasidEntry.fields.present, words, 0) === 1
+        ? matching(facts.domains, (domain) => isPasidEntryOf(domain, words))
+        : 0;
+    case 'context-entry':
+      return getField(contextEntry.fields.present, words, 0) === 1
+        ? matching(facts.domains, (domain) => isContextEntryOf(domain, words))
+        : 0;
+    case 'first-stage-paging-entry':
+    case 'second-stage-paging-entry':
+      return Math.floor((facts.pageOfLeaf(entry, words) ?? 0) / 4096);
+    default:
+      return 0;
+  }
+}
+
+function matching(domains: readonly DomainFacts[], matches: (domain: DomainFacts) => boolean): number {
+  const found = domains.reduce((all, domain, i) => (matches(domain) ? all | (1 << i) : all), 0);
+  const isAny = found === 0 || domains.some((domain) => domain.stage === 'pass-through' && matches(domain));
+  return isAny ? found | everything : found;
+}
+
+/** The tables say to which domain an entry leads; a domain ID may be wrong, and is what caches go by. */
+function isPasidEntryOf({ stage, firstStageTable, secondStageTable }: DomainFacts, words: readonly number[]): boolean {
+  const isFirst = firstStagePointer(words, 0) === firstStageTable;
+  const isSecond = secondStagePointer(words, 0) === secondStageTable;
+  switch (getField(pasidEntry.fields.pgtt, words, 0)) {
+    case pasidTableType.first:
+      return stage === 'first' && isFirst;
+    case pasidTableType.second:
+      return stage === 'second' && isSecond;
+    case pasidTableType.nested:
+      return stage === 'nested' && isFirst && isSecond;
+    default:
+      return stage === 'pass-through';
+  }
+}
+
+function isContextEntryOf({ stage, secondStageTable }: DomainFacts, words: readonly number[]): boolean {
+  return getField(contextEntry.fields.translationType, words, 0) === 2
+    ? stage === 'pass-through'
+    : stage === 'second' && getAddress(contextEntry.fields.secondStagePointer, words, 0) === secondStageTable;
+}
+
+/** Domains that map a page through entries that nobody changes, by page number. */
+function ownersOfPages(domains: readonly DomainFacts[]): ReadonlyMap<number, number> {
+  const owners = new Map<number, number>();
+  for (const [i, { pages }] of domains.entries()) {
+    for (const page of pages) {
+      owners.set(page / 4096, (owners.get(page / 4096) ?? 0) | (1 << i));
+    }
+  }
+  return owners;
+}
+
+/** Ids of the entries that say which domain a request goes to. */
+function entriesOfRequests(facts: CheckerFacts): ReadonlyMap<number, number> {
+  const entries = new Map<number, number>();
+  for (let entry = 0; entry < facts.entryCount; entry += 1) {
+    const structure = facts.structureOfEntry(entry);
+    if (structure === 'pasid-entry' || structure === 'context-entry') {
+      entries.set(requestKey(facts.sidOfEntry(entry), Math.max(facts.pasidOfEntry(entry), 0)), entry);
+    }
+  }
+  return entries;
+}
+
+function requestKey(sid: number, pasid: number): number {
+  return sid * 2 ** 20 + pasid;
+}
+
+function names({ domains }: CheckerFacts, mask: number): string {
+  return domains.flatMap(({ name }, i) => ((mask & (1 << i)) === 0 ? [] : [name])).join(' and ');
+}
