@@ -1,5 +1,6 @@
 import { Table } from '../../sim/containers.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import { provenanceEntry, provenanceVersion } from '../trace-events.ts';
 import { contextEntry } from '../vtd/entries/context-entry.ts';
 import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from '../vtd/entries/pasid-entry.ts';
 import type { Checker, CheckerFacts, DomainFacts } from './checker.ts';
@@ -12,12 +13,12 @@ const everything = 1 << 30;
 /**
  * A device is attached to one domain and its DMA lands in the memory of another. To which domains it is attached is
  * what the legal configurations of its entry say; whose a page is, say the tables that map it. A page that no domain
- * maps, and a device that is attached to none, are matters of other rules.
+ * maps, and a translation from a configuration of the device's own entry that is legal no more, are matters of other
+ * rules.
  */
 export const wrongDomain: Checker = {
   rule: 'wrong-domain',
-  brokenWhen:
-    'DMA of a device or PASID lands in memory of a domain that it is not attached to, while attached to another',
+  brokenWhen: 'translated by its entry as it is, DMA lands in memory of a domain that the entry does not lead to',
   stopsRun: true,
   attach({ arena, trace, facts, report }) {
     // Of an entry that leads to domains a bit for each, of a leaf paging entry the number of its page; 0: nowhere.
@@ -42,10 +43,17 @@ export const wrongDomain: Checker = {
           leaves.some((leaf) => legalVersions(leaf).includes(frame)) ? owners | (1 << i) : owners,
         fixedOwners.get(frame) ?? 0,
       );
-    trace.observe('dma', ({ sid, pasid, address }) => {
+    const usesLegal = (entry: number, provenance: readonly number[]): boolean =>
+      provenance.some(
+        (each) => provenanceEntry(each) === entry && (legal.get(entry, 0) & (1 << provenanceVersion(each))) !== 0,
+      );
+    trace.observe('dma', ({ sid, pasid, address, provenance }) => {
       const entry = entries.get(requestKey(sid, facts.mode === 'scalable' ? Math.max(pasid, 0) : 0));
+      if (entry === undefined || !usesLegal(entry, provenance)) {
+        return;
+      }
       const frame = Math.floor(address / 4096);
-      const attached = entry === undefined ? 0 : legalVersions(entry).reduce((all, each) => all | each, 0);
+      const attached = legalVersions(entry).reduce((all, each) => all | each, 0);
       const owners = attached === 0 ? 0 : ownersOf(frame);
       if (owners !== 0 && (attached & (owners | everything)) === 0) {
         const device = facts.nameOfDevice(sid);
