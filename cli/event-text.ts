@@ -71,11 +71,11 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'interrupt-blocked':
       return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event)}`;
     case 'translation-request':
-      return `translation request${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
+      return `ask for${pasidText(event.pasid)} ${hex(event.iova)}${event.write ? ' to write' : ''}`;
     case 'translation-completion':
       return `answer: ${answerText(event, book)}`;
     case 'translation-discarded':
-      return `discard an overtaken answer${pasidText(event.pasid)}: ${hex(event.iova)}`;
+      return `discard an overtaken answer:${pasidText(event.pasid)} ${hex(event.iova)}`;
     case 'translated-request':
       return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'ats-invalidation-received':
@@ -286,7 +286,7 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
     return `interrupt ${event.pasid}`;
   }
   if (event.cache === 'device-tlb') {
-    return 'iova' in event ? `page ${hex(event.iova - (event.iova % 4096))}` : `a page of ${requesterText(event.sid)}`;
+    return 'iova' in event ? hex(event.iova - (event.iova % 4096)) : `a page of ${requesterText(event.sid)}`;
   }
   const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${requesterText(event.sid)}, ` : '';
   const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
@@ -294,7 +294,7 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
   return `${device}DID ${event.did}${pasid}`;
 }
 
-function access(event: Of<'request' | 'translation-request' | 'translated-request'>): string {
+function access(event: Of<'request' | 'translated-request'>): string {
   return event.write ? 'write to' : 'read of';
 }
 

@@ -9,6 +9,8 @@ export interface PictureCell {
   readonly text: string;
   /** Long text that should not make its column wider than the others need it. */
   readonly isProse?: boolean;
+  /** What the picture is about: among many columns it spans all of them rather than fill a narrow one. */
+  readonly isVerdict?: boolean;
 }
 
 const gap = 2;
@@ -25,8 +27,9 @@ export function layOutColumns(cells: readonly PictureCell[], order: readonly str
   const widths = columnWidths(columns, cells);
   const heading = columns.map((column, i) => wrapText(toAscii(column), widths[i] ?? pictureWidth));
   const lines = headingLines(heading, widths);
-  for (const { column, text } of cells) {
-    const index = column === undefined ? -1 : columns.indexOf(column);
+  for (const { column, text, isVerdict } of cells) {
+    const spans = column === undefined || (isVerdict === true && columns.length > 2);
+    const index = spans ? -1 : columns.indexOf(column);
     const width = widths[index];
     if (width === undefined) {
       lines.push(...spanned(text));

@@ -77,15 +77,16 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       return stores !== undefined && stores.first < index && index < stores.last;
     }
     case 'register-written':
-    case 'device-tlb-request':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
       return index > focus.firstStore;
+    // An invalidation request that was answered shows as what the function did.
+    case 'device-tlb-request':
+      return index > focus.firstStore && !isAnswered(record, index, event);
     case 'device-tlb-completion':
-      // That it is done has been said of the device TLB itself.
-      return event.result !== 'done' && index > focus.firstStore;
+      return index > focus.firstStore && event.result !== 'done';
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
@@ -110,6 +111,14 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     default:
       return false;
   }
+}
+
+function isAnswered({ records }: RunRecord, index: number, { sid, itag }: { sid: number; itag: number }): boolean {
+  const answer = records.slice(index).find(({ event }) => {
+    const isOver = event.kind === 'device-tlb-completion' || event.kind === 'device-tlb-timeout';
+    return isOver && event.sid === sid && event.itag === itag;
+  });
+  return answer?.event.kind === 'device-tlb-completion';
 }
 
 function findFocus(record: RunRecord, book: NameBook): Focus {

@@ -80,9 +80,10 @@ function itemOf(shown: Shown, index: number): Item | undefined {
   if (event.kind === 'violation' && index !== main) {
     return { step: { column, text: `< ${event.rule} >`, eventCount: 1 } };
   }
-  const isProse = event.kind === 'violation' || event.kind === 'entry-used' || event.kind === 'flow-note';
+  const isVerdict = event.kind === 'violation';
+  const isProse = isVerdict || event.kind === 'entry-used' || event.kind === 'flow-note';
   const mark = marks.has(index) ? ` ${marks.get(index)}` : '';
-  return { step: { column, text: `${eventText(event, book)}${mark}`, isProse, eventCount: 1 } };
+  return { step: { column, text: `${eventText(event, book)}${mark}`, isProse, isVerdict, eventCount: 1 } };
 }
 
 /** A store with one line for its issue and its drain has the marks of both. */

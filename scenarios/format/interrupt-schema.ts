@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { name } from './scalar-schemas.ts';
+import { bareName, name } from './scalar-schemas.ts';
 
 /** IRTA.S = 7: what the interrupt remapping table of a scenario has room for. */
 const interruptCount = 256;
@@ -40,9 +40,9 @@ const maxTargets = 14;
 
 /** Interrupt remapping (VT-d 5): what entries may say, and what they say when a run begins. */
 export const interrupts = z.strictObject({
-  descriptors: z.record(name, descriptor).default({}),
+  descriptors: z.record(bareName, descriptor).default({}),
   targets: z
-    .record(name, target)
+    .record(bareName, target)
     .refine((targets) => Object.keys(targets).length <= maxTargets, { message: `there can be ${maxTargets} targets` })
     .default({})
     .describe('What an entry of the interrupt remapping table may say.'),

@@ -194,10 +194,8 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'cache-hit', cache: 'interrupt-entry-cache', sid: 0x10, pasid: 3, did: 0, iova: 0 },
     'hit in interrupt entry cache: interrupt 3',
   ],
-  [
-    { kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false },
-    'translation request PASID 1: read of 0x1000',
-  ],
+  [{ kind: 'translation-request', sid: 0x10, pasid: 1, iova: 0x1000, write: false }, 'ask for PASID 1 0x1000'],
+  [{ kind: 'translation-request', sid: 0x10, pasid: -1, iova: 0x1000, write: true }, 'ask for 0x1000 to write'],
   [completion, 'answer: read of 0x5000 (page1)'],
   [{ ...completion, readable: false, writable: true }, 'answer: write to 0x5000 (page1)'],
   [{ ...completion, readable: false, address: 0 }, 'answer: no access (R=W=0)'],
@@ -211,7 +209,7 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
   [
     { kind: 'cache-filled', cache: 'device-tlb', ...tags, iova: 0x1010, pointer: -1, provenance: [] },
-    'fill device TLB: page 0x1000',
+    'fill device TLB: 0x1000',
   ],
   [
     { kind: 'cache-dropped', cache: 'device-tlb', sid: 0x0a8d, pasid: 1, did: 0, evicted: false },

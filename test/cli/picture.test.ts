@@ -77,9 +77,7 @@ describe('the picture of a torn PASID entry', () => {
     expect(drawPicture({ ...record, agents })).toBe(
       drawn(
         'CPU 0 (teardown)        IOMMU                    nic',
-        '                                                 translation request',
-        '                                                   PASID 1: read of',
-        '                                                   0x1000',
+        '                                                 ask for PASID 1 0x1000',
         '                        read nic.pasid[1] q0-1:',
         '                          P=1 DID=5 first-stage',
         '                        answer: read of 0x5000',
@@ -87,13 +85,10 @@ describe('the picture of a torn PASID entry', () => {
         'store nic.pasid[1] q0',
         '  = 0',
         '                                                 discard an overtaken',
-        '                                                   answer PASID 1:',
+        '                                                   answer: PASID 1',
         '                                                   0x1000',
-        '                        < corrupted-entry:',
-        '                          nic.pasid[1] was used',
-        '                          with bits that equal',
-        '                          neither the old nor',
-        '                          the new entry >',
+        '< corrupted-entry: nic.pasid[1] was used with bits that equal neither',
+        '  the old nor the new entry >',
       ),
     );
   });

@@ -459,11 +459,22 @@ describe('a scenario with a mistake', () => {
       ],
     ],
     [
-      'pages: a domain that is not known, and one without page tables',
+      'pages: a domain that is not known, and a flow without its parameters',
       steps('{ flow: vtd/unmap, with: { domain: b, iova: 0x1000 } }', '{ flow: vtd/detach, with: { device: nic } }'),
-      [],
+      [
+        'FILE:12:66: error: unknown domain "b"',
+        '  hint: known: a',
+        'FILE:12:87: error: vtd/detach needs the parameter "domain"',
+        '  hint: domain: The domain it is attached to.',
+        'FILE:12:87: error: vtd/detach needs the parameter "order"',
+        '  hint: order: tags-first: the tags go, then the entry (RID, v7.0); entry-first: the other way round (PASIDs).',
+      ],
     ],
-    ['a domain without an ID where one is needed', changed('did: 5, ', ''), []],
+    [
+      'a domain without an ID where one is needed',
+      changed('did: 5, ', ''),
+      ['FILE:12:88: error: "a" has no did, and its domain ID is needed here', '  hint: give the domain a did'],
+    ],
     [
       'steps: loops without end',
       steps('{ repeat: 1000, steps: [{ repeat: 1000, steps: [{ fence: smp_wmb }] }] }'),

@@ -3,19 +3,39 @@ import type { Cpu } from '../../memory/cpu.ts';
 import type { InvalidationDescriptor } from '../../vtd/descriptors.ts';
 import type { CacheTag } from './cache-tags.ts';
 import { deviceTlbInvalidation } from './device-tlb-flush.ts';
+import { queueResult } from './queue-fault-check.ts';
 import type { Domain, VtdDriver } from './vtd-driver.ts';
+
+export interface FlushedPage {
+  readonly domain: Domain;
+  readonly iova: number;
+  /** All in one batch with one wait (v7.0), or each submitted and waited for on its own (2024). */
+  readonly isBatched: boolean;
+  /** Whether what qi_submit_sync returns is looked at; it is not. */
+  readonly looksAtErrors: boolean;
+}
 
 /**
  * cache_tag_flush_range of drivers/iommu/intel/cache.c: one page of a domain, in every cache that the domain has a tag
- * for, in list order, each submitted and waited for on its own (2024). domain->cache_lock is held all the while.
+ * for, in list order. domain->cache_lock is held all the while. True unless an error came back and was looked at.
  */
-export function* flushPage(vtd: VtdDriver, cpu: Cpu, domain: Domain, iova: number): Flow {
+export function* flushPage(vtd: VtdDriver, cpu: Cpu, page: FlushedPage): Flow<boolean> {
+  const { domain, iova, isBatched, looksAtErrors } = page;
   yield vtd.lockCacheTags(cpu, domain);
   const tags = yield* new Note('cache tags', () => vtd.cacheTags(domain).list());
-  for (const tag of tags) {
-    yield flushTag(vtd, cpu, { domain, tag, iova });
+  const descriptors = tags.map((tag) => tagInvalidation(domain, tag, iova));
+  const batches = isBatched && descriptors.length > 0 ? [descriptors] : descriptors.map((descriptor) => [descriptor]);
+  let isDone = true;
+  for (const batch of batches) {
+    if (looksAtErrors) {
+      const result = yield* vtd.queue.trySubmit(cpu, batch);
+      isDone &&= result === queueResult.done;
+    } else {
+      yield vtd.queue.submitSync(cpu, batch);
+    }
   }
   yield vtd.unlockCacheTags(cpu, domain);
+  return isDone;
 }
 
 /**
@@ -30,23 +50,18 @@ export function* flushMappedPage(vtd: VtdDriver, cpu: Cpu, domain: Domain, iova:
   yield vtd.lockCacheTags(cpu, domain);
   const tags = yield* new Note('cache tags', () => vtd.cacheTags(domain).list());
   for (const tag of tags.filter(({ type }) => type === 'iotlb')) {
-    yield flushTag(vtd, cpu, { domain, tag, iova });
+    yield vtd.queue.submitSync(cpu, [tagInvalidation(domain, tag, iova)]);
   }
   yield vtd.unlockCacheTags(cpu, domain);
 }
 
-function* flushTag(
-  vtd: VtdDriver,
-  cpu: Cpu,
-  { domain, tag, iova }: { readonly domain: Domain; readonly tag: CacheTag; readonly iova: number },
-): Flow {
+function tagInvalidation(domain: Domain, tag: CacheTag, iova: number): InvalidationDescriptor {
   switch (tag.type) {
     case 'iotlb':
-      yield vtd.queue.submitSync(cpu, [pageInvalidation(domain, tag, iova)]);
-      return;
+      return pageInvalidation(domain, tag, iova);
     case 'device-tlb':
       // cache_tag_flush_devtlb_psi: type 3 for requests without PASID, else type 8.
-      yield vtd.queue.submitSync(cpu, [deviceTlbInvalidation(tag, tag.pasid, { address: iova, addressMask: 0 })]);
+      return deviceTlbInvalidation(tag, tag.pasid, { address: iova, addressMask: 0 });
   }
 }
 

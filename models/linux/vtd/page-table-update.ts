@@ -32,9 +32,17 @@ export const unmap = defineFlow({
     iova: { type: 'iova', summary: 'Which page.' },
     flush: {
       type: 'choice',
-      summary: 'cache-tags: in every cache that the domain has a tag for; none: nowhere.',
-      values: ['cache-tags', 'none'],
+      summary:
+        'cache-tags: in every cache that the domain has a tag for, one after the other; batched: the same in one batch; none: nowhere.',
+      values: ['cache-tags', 'batched', 'none'],
       default: 'cache-tags',
+    },
+    onError: {
+      type: 'choice',
+      summary:
+        'ignore: what qi_submit_sync returns is not looked at; keep-page: after an error the page is not freed, and the change not taken as complete.',
+      values: ['ignore', 'keep-page'],
+      default: 'ignore',
     },
     free: {
       type: 'choice',
@@ -43,7 +51,7 @@ export const unmap = defineFlow({
       default: 'after-flush',
     },
   },
-  *start({ cpu, vtd }, { domain: domainName, iova, flush, free }): Flow {
+  *start({ cpu, vtd }, { domain: domainName, iova, flush, onError, free }): Flow {
     const domain = vtd.domain(domainName);
     const leaf = vtd.leafAddress(domain, iova);
     const zero = new Uint32Array(2);
@@ -53,8 +61,11 @@ export const unmap = defineFlow({
     if (free === 'before-flush' && page !== undefined) {
       yield vtd.pages.free(page);
     }
-    if (flush === 'cache-tags') {
-      yield flushPage(vtd, cpu, domain, iova);
+    if (flush !== 'none') {
+      const how = { isBatched: flush === 'batched', looksAtErrors: onError === 'keep-page' };
+      if (!(yield* flushPage(vtd, cpu, { domain, iova, ...how }))) {
+        return;
+      }
     }
     yield vtd.endUpdate(leaf, zero);
     if (free === 'after-flush' && page !== undefined) {

@@ -25,7 +25,7 @@ interface Generation {
   readonly asksItsFunctions: boolean;
 }
 
-const first: Generation = {
+const noChecks: Generation = {
   walksOddSlots: false,
   checksPresence: false,
   looksAtWholeBatch: false,
@@ -33,11 +33,11 @@ const first: Generation = {
 };
 
 const generations: Readonly<Record<Exclude<QueueGeneration, 'good-path'>, Generation>> = {
-  'odd-slots': { ...first, walksOddSlots: true },
-  'retry-for-ever': first,
-  'presence-check': { ...first, checksPresence: true },
-  'whole-batch': { ...first, checksPresence: true, looksAtWholeBatch: true },
-  'own-functions': { ...first, looksAtWholeBatch: true, asksItsFunctions: true },
+  'odd-slots': { ...noChecks, walksOddSlots: true },
+  'retry-for-ever': noChecks,
+  'presence-check': { ...noChecks, checksPresence: true },
+  'whole-batch': { ...noChecks, checksPresence: true, looksAtWholeBatch: true },
+  'own-functions': { ...noChecks, looksAtWholeBatch: true, asksItsFunctions: true },
 };
 
 /** What qi_submit_sync returns; `again` never leaves it. */
@@ -74,8 +74,8 @@ export interface FaultCheckPorts {
 }
 
 /**
- * qi_check_fault of drivers/iommu/intel/dmar.c, called with q_lock held for a batch whose wait is not complete. The
- * caller has seen in `status` that no one else aborted it.
+ * qi_check_fault of drivers/iommu/intel/dmar.c, called with q_lock held for a batch whose wait is neither complete nor
+ * aborted by someone else: the caller has looked at its status.
  */
 export class QueueFaultCheck {
   readonly #ports: FaultCheckPorts;

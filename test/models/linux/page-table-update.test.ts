@@ -67,6 +67,35 @@ describe('vtd/unmap', () => {
     expect(kinds.indexOf('page-freed')).toBeGreaterThan(kinds.lastIndexOf('status-written'));
   });
 
+  it.each([
+    { flush: 'cache-tags', waits: 2 },
+    { flush: 'batched', waits: 1 },
+  ])('with flush $flush submits two tags with $waits waits', ({ flush, waits }) => {
+    const attach = [1, 2].map((pasid) => ({ pasid, domain: 'a' }));
+    const run = world('first', { flush }, { attach }).runWith(1);
+    expect(run.events('status-written')).toHaveLength(waits);
+    expect(
+      run
+        .events('invalidation-done')
+        .map(({ pasid }) => pasid)
+        .toSorted(),
+    ).toEqual([1, 2]);
+    expect(run.events('page-freed')).toHaveLength(1);
+  });
+
+  it.each(['cache-tags', 'batched'])('with flush %s keeps the page after an error that it looks at', (flush) => {
+    // A unit that takes no address mask at all refuses every page-selective invalidation.
+    const sketch: WorldSketch = {
+      capabilities: { MAMV: -1 },
+      system: { linux: { queuedInvalidation: 'whole-batch' } },
+    };
+    const told = (onError: string): VtdRun => world('first', { flush, onError }, sketch).runWith(1);
+    expect(told('keep-page').events('page-freed')).toEqual([]);
+    expect(told('keep-page').events('update-end')).toEqual([]);
+    expect(told('ignore').events('page-freed')).toHaveLength(1);
+    expect(told('ignore').rules).toEqual(['lost-invalidation']);
+  });
+
   it('flushes nothing of a domain that has no cache tag', () => {
     const run = world('first', {}, { attach: [], pasids: [1] }).runWith({ legs: [] });
     expect(run.events('register-written')).toEqual([]);

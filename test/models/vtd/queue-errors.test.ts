@@ -282,3 +282,38 @@ describe('the size of the ring', () => {
     expect(run.events('invalidation-done')).toHaveLength(code === -1 ? 4 : 0);
   });
 });
+
+describe('a read of a register with store buffers', () => {
+  const orders = (isRegister: boolean): ReadonlySet<string> => {
+    const world = ringWorld(() => [], {
+      system: { memoryModel: 'x86-tso' },
+      prepare: ({ page }) => page('data'),
+      tasks: {
+        *reader({ cpu, page }) {
+          if (isRegister) {
+            yield* cpu.writeRegister(faultStatus, 32, 0x70n);
+          } else {
+            yield* cpu.store32(page('data'), 1n);
+          }
+          yield* cpu.readRegister(faultStatus, 32);
+        },
+      },
+      tail: 0,
+    });
+    const data = world.parts.page('data');
+    return world.outcomes((run) =>
+      run.records
+        .flatMap(({ event }) => {
+          const isStore = event.kind === 'store' && event.address === data;
+          const isWrite = event.kind === 'register-written' && event.register === 'FSTS';
+          return isStore || isWrite || event.kind === 'register-read' ? [event.kind] : [];
+        })
+        .join(' '),
+    );
+  };
+
+  it('passes an earlier store, as uncached reads do, and no earlier register write', () => {
+    expect(orders(false)).toEqual(new Set(['store register-read', 'register-read store']));
+    expect(orders(true)).toEqual(new Set(['register-written register-read']));
+  });
+});
