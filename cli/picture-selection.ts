@@ -81,6 +81,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
+    case 'write-buffer-flushed':
       return index > focus.firstStore;
     // An invalidation request that was answered shows as what the function did.
     case 'device-tlb-request':
@@ -90,6 +91,8 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'translation-request':
     case 'translation-completion':
     case 'translation-discarded':
+    case 'prefetch':
+    case 'cached-fault':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
       const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
@@ -178,6 +181,7 @@ function isOutcome({ kind }: TraceEvent): boolean {
   switch (kind) {
     case 'dma':
     case 'fault':
+    case 'cached-fault':
     case 'cache-filled':
     case 'interrupt':
     case 'interrupt-posted':
@@ -234,10 +238,13 @@ function walkEndingAt(record: RunRecord, to: number): Walk | undefined {
   return undefined;
 }
 
-/** A translated request goes by a hit in the device TLB, or by the answer to a translation request before it. */
+/**
+ * A translated request goes by a hit in the device TLB, or by the answer to a translation request before it; a prefetch
+ * has no request.
+ */
 function beginsWalk(event: TraceEvent): boolean {
   const isHit = event.kind === 'cache-hit' && event.cache === 'device-tlb';
-  return ['request', 'translation-request', 'interrupt-request'].includes(event.kind) || isHit;
+  return ['request', 'translation-request', 'interrupt-request', 'prefetch'].includes(event.kind) || isHit;
 }
 
 /** By the index of each cache hit, that of the fill it was served from, where the fill is about the entries. */
@@ -248,8 +255,8 @@ function fillsBehind(record: RunRecord, entries: ReadonlySet<number>): ReadonlyM
     if (event.kind !== 'cache-filled' && event.kind !== 'cache-hit') {
       continue;
     }
-    // The IOTLB and the interrupt entry cache have no requester among their tags.
-    const sid = event.cache === 'iotlb' || event.cache === 'interrupt-entry-cache' ? '' : event.sid;
+    // Neither the IOTLB, as it is told of here, nor rows that devices share have a requester among their tags.
+    const sid = ['context-cache', 'pasid-cache', 'device-tlb'].includes(event.cache) ? event.sid : '';
     const key = `${event.cache} ${sid} ${event.did} ${event.pasid}`;
     if (event.kind === 'cache-filled') {
       latest.set(key, { index, isAbout: entriesOf(event).some((entry) => entries.has(entry)) });

@@ -36,7 +36,7 @@ export interface EntryRules {
  */
 export type Phase = 'preload' | 'critical' | 'clean' | 'break' | 'fill' | 'make' | 'rewrite';
 
-export interface QuantumStore {
+interface QuantumStore {
   readonly quantum: number;
   readonly value: bigint;
 }
@@ -69,7 +69,7 @@ export const entrySyncTemplates = ['new', 'early'] as const;
 export type EntrySyncTemplate = (typeof entrySyncTemplates)[number];
 
 /** One `set()` of the library: quanta and the values they shall have; those that have them already are not stored. */
-export interface EntrySet {
+interface EntrySet {
   readonly phase: Phase;
   readonly values: readonly QuantumStore[];
   readonly syncs: boolean;

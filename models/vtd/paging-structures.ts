@@ -1,7 +1,7 @@
 import type { StepContext } from '../../sim/operation.ts';
 import { latchedDid, latchedPointer, latchedShape } from './latched-translation.ts';
 import type { TableReader } from './table-reader.ts';
-import { firstForeignSlot, provenanceSlots, type TranslationCache } from './translation-caches.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots, type TranslationCache } from './translation-caches.ts';
 import { provenanceSlot } from './walk-state.ts';
 
 export type Stage = 'first' | 'second';
@@ -91,7 +91,8 @@ export class PagingStructures {
       {
         payload: { length: words.length, word: (i) => words[i] as number },
         pointer: latchedPointer(this.#reader),
-        provenance: (slot) => state.provenance(slot),
+        // A leaf met before, in the other stage of a nested walk, is none of the row's.
+        provenance: (slot) => (slot === leafSlot ? 0 : state.provenance(slot)),
       },
     );
   }

@@ -73,7 +73,7 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
         return [];
       }
       return [
-        ...reference('domain', String(value), Object.keys(world.domains), path),
+        ...reference('domain', String(value), domainsOf(world, spec.orNotPresent), path),
         ...checkLegacyStage(world, String(value), path),
         ...(spec.anyDid ? [] : checkDid(world, String(value), path)),
       ];
@@ -131,4 +131,8 @@ function checkPageName(world: World, value: unknown, path: readonly PropertyKey[
     return [wrong(path, `a page of memory has a name, got ${value}`)];
   }
   return Object.hasOwn(world.platform.devices, value) ? [wrong(path, `"${value}" is a device, not a page`)] : [];
+}
+
+function domainsOf({ domains }: World, orNotPresent = false): readonly string[] {
+  return [...Object.keys(domains), ...(orNotPresent ? [notPresent] : [])];
 }

@@ -4,7 +4,12 @@ import type { InvalidationDescriptor } from '../../vtd/descriptors.ts';
 import { pasidTableType } from '../../vtd/entries/pasid-entry.ts';
 import type { Batch } from '../entry-sync.ts';
 import { flushDeviceTlb } from './device-tlb-flush.ts';
-import { iotlbDomainInvalidation, pasidCacheInvalidation, pasidIotlbInvalidation } from './pasid-flush.ts';
+import {
+  flushPresentPasidEntry,
+  iotlbDomainInvalidation,
+  pasidCacheInvalidation,
+  pasidIotlbInvalidation,
+} from './pasid-flush.ts';
 import type { VtdDriver } from './vtd-driver.ts';
 
 /** One update of a PASID entry, as intel_pasid_writer remembers it. */
@@ -17,18 +22,27 @@ export interface PasidUpdate {
   /** Of the entry as it was: caches are tagged with its DID, 0 when it was not present. */
   readonly oldDid: number;
   readonly oldPgtt: number;
+  readonly newDid: number;
   readonly wasPresent: boolean;
 }
 
 /**
  * `rfc`: intel_pasid_sync of the first posting, which looks at P before and now; `consensus`: what the review came to,
- * clflush and a PASID-cache invalidation, always.
+ * clflush and a PASID-cache invalidation, always; `did-zero`: and another one under DID 0, for what caching mode keeps of
+ * an entry that is not present.
  */
-export const pasidSyncs = ['consensus', 'rfc'] as const;
+export const pasidSyncs = ['consensus', 'rfc', 'did-zero'] as const;
 export type PasidSync = (typeof pasidSyncs)[number];
 
-export function syncPasidEntry(sync: PasidSync, update: PasidUpdate, batch: Batch): Flow {
-  return sync === 'consensus' ? consensusSync(update) : rfcSync(update, batch);
+export function* syncPasidEntry(sync: PasidSync, update: PasidUpdate, batch: Batch): Flow {
+  if (sync === 'rfc') {
+    yield rfcSync(update, batch);
+    return;
+  }
+  yield consensusSync(update);
+  if (sync === 'did-zero' && update.oldDid !== 0) {
+    yield update.vtd.queue.submitSync(update.cpu, [pasidCacheInvalidation(0, update.pasid)]);
+  }
 }
 
 /**
@@ -41,10 +55,13 @@ function* consensusSync({ vtd, cpu, address, pasid, oldDid }: PasidUpdate): Flow
 }
 
 function* rfcSync(update: PasidUpdate, { wasValid, isValid }: Batch): Flow {
-  const { vtd, cpu, address, pasid, oldDid } = update;
+  const { vtd, cpu, address, pasid, oldDid, newDid } = update;
   yield vtd.flushCache(cpu, address, 64);
   if (!wasValid) {
-    // pasid_flush_caches: with CM=0 nothing but the write buffer; and nothing at all while the entry stays not present.
+    // Nothing at all while the entry stays not present.
+    if (isValid) {
+      yield flushPresentPasidEntry(vtd, cpu, { did: newDid, pasid, flush: 'linux' });
+    }
     return;
   }
   yield vtd.queue.submitSync(cpu, [pasidCacheInvalidation(oldDid, pasid)]);
@@ -58,8 +75,8 @@ export type AfterUpdate = (typeof afterUpdates)[number];
 
 /** The IOTLB is dealt with once, outside the library, under the tag that the old entry had. */
 export function* flushIotlbAfter(after: AfterUpdate, update: PasidUpdate): Flow {
-  const { vtd, cpu, pasid, oldDid, wasPresent } = update;
-  if (!wasPresent || after === 'nothing') {
+  const { vtd, cpu, pasid, oldDid } = update;
+  if (after === 'nothing') {
     return;
   }
   const pageZero: InvalidationDescriptor = {

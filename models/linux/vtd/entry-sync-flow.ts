@@ -65,7 +65,8 @@ export const entrySync = defineFlow({
     },
     sync: {
       type: 'choice',
-      summary: 'consensus: PASID-cache invalidation; rfc: by P before and now, IOTLB included.',
+      summary:
+        'consensus: PASID-cache invalidation under the old DID; did-zero: and under DID 0; rfc: by P before and now, IOTLB included.',
       values: pasidSyncs,
       default: 'consensus',
     },
@@ -104,6 +105,7 @@ export const entrySync = defineFlow({
       pasid,
       oldDid: getField(pasidEntry.fields.domainId, old, 0),
       oldPgtt: getField(pasidEntry.fields.pgtt, old, 0),
+      newDid: getField(pasidEntry.fields.domainId, target, 0),
       wasPresent: getField(pasidEntry.fields.present, old, 0) === 1,
     };
     const plan = planEntryUpdate(current, quantaOf(target, quantumBits), rules, {
@@ -126,9 +128,12 @@ export const entrySync = defineFlow({
       sync: (batch) => syncPasidEntry(sync, update, batch),
     });
     yield vtd.unlock(cpu);
-    yield flushIotlbAfter(after, update);
+    // What was not present is in no cache, but for caching mode.
+    if (update.wasPresent || sync === 'did-zero') {
+      yield flushIotlbAfter(after, update);
+    }
     // One device-TLB flush, when the new entry is in place; the first posting has its own in each sync.
-    if (sync === 'consensus' && update.wasPresent) {
+    if (update.wasPresent && sync !== 'rfc') {
       yield flushDeviceTlb(vtd, cpu, update);
     }
     yield vtd.endUpdate(address, target);
