@@ -141,7 +141,7 @@ class Assembly {
         ? [{ iova: change.iova, address: this.page(change.page) }]
         : [],
     );
-    const plan = { name, stage, did: did === 'auto' ? undefined : did, map, mappedLater };
+    const plan = { name, stage, did, map, mappedLater };
     this.#system.driver.addDomain(buildDomain(ram, { ...plan, entry: entryValues(entry), shares }));
   }
 

@@ -43,10 +43,11 @@ export const wrongDomain: Checker = {
           leaves.some((leaf) => legalVersions(leaf).includes(frame)) ? owners | (1 << i) : owners,
         fixedOwners.get(frame) ?? 0,
       );
-    const usesLegal = (entry: number, provenance: readonly number[]): boolean =>
-      provenance.some(
-        (each) => provenanceEntry(each) === entry && (legal.get(entry, 0) & (1 << provenanceVersion(each))) !== 0,
-      );
+    // The first mention is what the translation was built from; what let it pass, and what caches brought in, follow.
+    const usesLegal = (entry: number, provenance: readonly number[]): boolean => {
+      const own = provenance.find((each) => provenanceEntry(each) === entry);
+      return own !== undefined && (legal.get(entry, 0) & (1 << provenanceVersion(own))) !== 0;
+    };
     trace.observe('dma', ({ sid, pasid, address, provenance }) => {
       const entry = entries.get(requestKey(sid, facts.mode === 'scalable' ? Math.max(pasid, 0) : 0));
       if (entry === undefined || !usesLegal(entry, provenance)) {

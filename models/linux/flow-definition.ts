@@ -13,7 +13,7 @@ export type ParameterSpec =
       readonly summary: string;
       /** {@link notPresent} is a value too. */
       readonly orNotPresent?: true;
-      /** The flow finds the domain ID out itself: the domain may have `did: auto`. */
+      /** The flow finds the domain ID out itself: the domain may have no `did`. */
       readonly anyDid?: true;
     }
   | { readonly type: 'pasid'; readonly summary: string; readonly default?: number }

@@ -166,8 +166,8 @@ export function checkLegacyStage(world: World, domain: string, path: readonly Pr
 
 /** What writes or invalidates by a domain ID needs one that does not change in the run. */
 export function checkDid(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
-  return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === 'auto'
-    ? [wrong(path, `"${domain}" has did: auto, and its domain ID is needed here`, 'give the domain an ID by number')]
+  return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === undefined
+    ? [wrong(path, `"${domain}" has no did, and its domain ID is needed here`, 'give the domain a did')]
     : [];
 }
 

@@ -12,8 +12,11 @@ import { flowArguments, step } from './steps-schema.ts';
 const domain = z.strictObject({
   stage: z.enum(['first', 'second', 'nested', 'pass-through']),
   did: z
-    .union([z.int().min(0).max(0xffff), z.literal('auto')])
-    .describe('Domain ID; auto: the lowest free one from 2 on, with the first attachment, until the last is gone.'),
+    .int()
+    .min(0)
+    .max(0xffff)
+    .optional()
+    .describe('Domain ID; left out: the lowest free one from 2 on, from the first attachment to the last.'),
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),

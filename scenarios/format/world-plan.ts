@@ -66,7 +66,7 @@ function flowsOfTask(task: WorldTask): readonly FlowUse[] {
 }
 
 /** Every flow of a world, in the order of the file. */
-export function flowsOf({ tasks }: World): readonly FlowUse[] {
+function flowsOf({ tasks }: World): readonly FlowUse[] {
   return Object.values(tasks).flatMap(flowsOfTask);
 }
 

@@ -444,6 +444,38 @@ describe('a scenario with a mistake', () => {
       ],
     ],
     [
+      'pages: an IOVA that is no page, one that is not mapped, one that is mapped already, and a device for a page',
+      steps(
+        '{ flow: vtd/unmap, with: { domain: a, iova: 0x1004 } }',
+        '{ flow: vtd/unmap, with: { domain: a, iova: 0x5000 } }',
+        '{ flow: vtd/map, with: { domain: a, iova: 0x1000, page: nic } }',
+      ),
+      [
+        'FILE:12:75: error: an IOVA is the beginning of a 4 KB page, got 4100',
+        'FILE:12:131: error: "a" has no page at 0x5000',
+        '  hint: add 0x5000 to the map of "a", or map it in a flow',
+        'FILE:12:185: error: "a" has a page at 0x1000 already, and no flow unmaps it',
+        'FILE:12:199: error: "nic" is a device, not a page',
+      ],
+    ],
+    [
+      'pages: a domain that is not known, and a flow without its parameters',
+      steps('{ flow: vtd/unmap, with: { domain: b, iova: 0x1000 } }', '{ flow: vtd/detach, with: { device: nic } }'),
+      [
+        'FILE:12:66: error: unknown domain "b"',
+        '  hint: known: a',
+        'FILE:12:87: error: vtd/detach needs the parameter "domain"',
+        '  hint: domain: The domain it is attached to.',
+        'FILE:12:87: error: vtd/detach needs the parameter "order"',
+        '  hint: order: tags-first: the tags go, then the entry (RID, v7.0); entry-first: the other way round (PASIDs).',
+      ],
+    ],
+    [
+      'a domain without an ID where one is needed',
+      changed('did: 5, ', ''),
+      ['FILE:12:88: error: "a" has no did, and its domain ID is needed here', '  hint: give the domain a did'],
+    ],
+    [
       'steps: loops without end',
       steps('{ repeat: 1000, steps: [{ repeat: 1000, steps: [{ fence: smp_wmb }] }] }'),
       ['FILE:12:23: error: loops make 2001000 steps; the limit is 100000'],

@@ -6,7 +6,7 @@ import { cacheTagsOf } from './cache-tags.ts';
 import { flushDeviceTlb } from './device-tlb-flush.ts';
 import { attachDomainId, type Cleaning, cleanings, detachDomainId } from './domain-id-life.ts';
 import { pasidEntryFor } from './pasid-encoding.ts';
-import { flushPasidEntry } from './pasid-flush.ts';
+import { flushPasidEntry, flushPresentPasidEntry } from './pasid-flush.ts';
 import { writePasidEntry } from './pasid-setup.ts';
 import type { Device, Domain, VtdDriver } from './vtd-driver.ts';
 
@@ -40,6 +40,7 @@ function* setUpEntry(vtd: VtdDriver, cpu: Cpu, { device, pasid, domain }: Attach
   yield writePasidEntry(vtd, cpu, { address, pasid, domain, order: 'barrier' });
   yield vtd.unlock(cpu);
   yield vtd.flushCache(cpu, address, 64);
+  yield flushPresentPasidEntry(vtd, cpu, { did: domain.did, pasid, flush: 'linux' });
   yield vtd.endUpdate(address, target);
 }
 

@@ -38,6 +38,23 @@ export function* flushPage(vtd: VtdDriver, cpu: Cpu, page: FlushedPage): Flow<bo
   return isDone;
 }
 
+/**
+ * cache_tag_flush_range_np, after a page has been mapped where none was: hardware that caches what is not present has to
+ * forget a second-stage entry; the others only need the write buffer to be flushed.
+ */
+export function* flushMappedPage(vtd: VtdDriver, cpu: Cpu, domain: Domain, iova: number): Flow {
+  if (!vtd.cachingMode || domain.stage !== 'second') {
+    yield vtd.flushWriteBuffer(cpu);
+    return;
+  }
+  yield vtd.lockCacheTags(cpu, domain);
+  const tags = yield* new Note('cache tags', () => vtd.cacheTags(domain).list());
+  for (const tag of tags.filter(({ type }) => type === 'iotlb')) {
+    yield vtd.queue.submitSync(cpu, [tagInvalidation(domain, tag, iova)]);
+  }
+  yield vtd.unlockCacheTags(cpu, domain);
+}
+
 function tagInvalidation(domain: Domain, tag: CacheTag, iova: number): InvalidationDescriptor {
   switch (tag.type) {
     case 'iotlb':

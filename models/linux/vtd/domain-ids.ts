@@ -5,9 +5,9 @@ import type { Channel } from '../../../sim/trace.ts';
 import type { SystemTrace, TraceEvent } from '../../trace-events.ts';
 
 /** IDs below are not for domains: 0 is reserved, 1 is FLPT_DEFAULT_DID of identity and SVA. */
-export const firstDomainId = 2;
+const firstDomainId = 2;
 /** IDs that the allocator has; far fewer than CAP.ND gives, and more than a scenario can have domains. */
-export const domainIdCount = 64;
+const domainIdCount = 64;
 /** Domains that can have an ID of the allocator. */
 const maxDomains = 32;
 

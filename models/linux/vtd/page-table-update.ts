@@ -3,7 +3,7 @@ import type { Cpu } from '../../memory/cpu.ts';
 import { qwordsOf } from '../../qword.ts';
 import { defineFlow } from '../flow-definition.ts';
 import { leafEntryFor, pageOfLeaf } from '../page-table-builder.ts';
-import { flushPage } from './domain-flush.ts';
+import { flushMappedPage, flushPage } from './domain-flush.ts';
 import type { VtdDriver } from './vtd-driver.ts';
 
 /** A store to a leaf entry, with the clflush that legacy page walks may need; scalable ones snoop (SMPWC). */
@@ -102,10 +102,10 @@ export const map = defineFlow({
       yield vtd.pages.allocate(address);
     }
     yield vtd.beginUpdate(leaf, [target]);
-    // Not present before and CM = 0: nothing is cached of it, so nothing is flushed.
     for (const value of qwordsOf(target)) {
       yield storeLeaf(vtd, cpu, leaf, value);
     }
+    yield flushMappedPage(vtd, cpu, domain, iova);
     yield vtd.endUpdate(leaf, target);
   },
 });

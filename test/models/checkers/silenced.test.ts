@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { checkers } from '../../../models/checkers/checkers.ts';
 import { type CaseReport, loadScenario, runCase, type ScenarioCase } from '../../../scenarios/tornread.ts';
@@ -88,7 +90,12 @@ cases:
     expect: holds
 `;
 
-const { cases } = loadScenario('silenced.yaml', new TextEncoder().encode(corpus));
+/** What takes more than one flow to break. */
+const reused = fileURLToPath(new URL('../../../scenarios/vtd/domain-id-reuse.yaml', import.meta.url));
+const cases = [
+  ...loadScenario('silenced.yaml', new TextEncoder().encode(corpus)).cases,
+  ...loadScenario('reused.yaml', readFileSync(reused)).cases.filter(({ name }) => name.startsWith('never-with-tables')),
+];
 
 function runAll(): readonly CaseReport[] {
   const options = { strategy: 'random', runs: 300, firstSeed: 1n, maxEvents: undefined } as const;
