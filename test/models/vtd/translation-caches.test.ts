@@ -81,7 +81,8 @@ describe('the IOTLB', () => {
     );
     expect(fills(run, 'iotlb')).toBe(3);
     expect(hits(run, 'iotlb')).toBe(1);
-    expect(run.events('cache-dropped')).toEqual([]);
+    // The row of the other kind of access is replaced, not evicted: each of the later walks drops the one before.
+    expect(run.events('cache-dropped').map(({ evicted }) => evicted)).toEqual([false, false]);
   });
 
   it('remembers where a translation came from', () => {
