@@ -15,8 +15,8 @@ const files = readdirSync(`${root}scenarios`, { recursive: true, encoding: 'utf8
 const scenarios: readonly LoadedScenario[] = files.map(loadScenarioFile);
 const cases = scenarios.flatMap((scenario) => scenario.cases);
 
-/** A case that has to hold is run less often here: the campaign of `tornread run` has the rest. */
-const runsToHold = 300;
+/** Every case gets these; the campaign of `tornread run` has the rest. */
+const fewRuns = 200;
 const runsToFail = 1000;
 const runsInARow = 100;
 
@@ -25,8 +25,13 @@ const reports = new Map<ScenarioCase, CaseReport>();
 function reportOf(scenarioCase: ScenarioCase): CaseReport {
   let report = reports.get(scenarioCase);
   if (report === undefined) {
-    const runs = scenarioCase.expect.length === 0 ? runsToHold : Math.max(runsToFail, scenarioCase.defaultRuns);
-    report = runCase(scenarioCase, { strategy: 'portfolio', runs, firstSeed: 0n, maxEvents: undefined });
+    const runsOf = (runs: number): CaseReport =>
+      runCase(scenarioCase, { strategy: 'portfolio', runs, firstSeed: 0n, maxEvents: undefined });
+    report = runsOf(fewRuns);
+    // Most rules that must be broken are by now; the rare ones get as many runs as `tornread run` gives them.
+    if (!report.asExpected) {
+      report = runsOf(Math.max(runsToFail, scenarioCase.defaultRuns));
+    }
     reports.set(scenarioCase, report);
   }
   return report;
@@ -49,6 +54,12 @@ describe('the shipped scenarios', () => {
       expect(named.map(({ name }) => name)).toHaveLength(1);
     },
   );
+
+  const laterRows = 'S8 S9 S10 S11 S13 S14 S15 S17 S18 S19 S20 S26 S28 S29 S30 S32 S33 S35 S36 S37 S38'.split(' ');
+  it.each(laterRows)('have row %s in one description or more', (row) => {
+    const named = scenarios.filter((scenario) => new RegExp(`\\bRows? [^.]*\\b${row}\\b`).test(textOf(scenario)));
+    expect(named.length).toBeGreaterThan(0);
+  });
 
   it.each(scenarios.map((scenario) => [scenario.name, scenario] as const))(
     '%s has a case that must fail and one that must hold',
