@@ -1,7 +1,8 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
-import { Operation, type StepContext } from '../../sim/operation.ts';
+import type { Operation, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import { anyTime, EngineStep } from '../engine-step.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 
@@ -19,41 +20,18 @@ export class CacheEviction {
 
   /** The step of an optional process. */
   evictStep(): Operation<void> {
-    return new Evict(this);
+    return new EngineStep('a dirty line to evict', anyTime, {
+      ready: () => this.#left.get() > 0 && this.#memory.dirtyLineCount > 0,
+      work: (context) => this.#evictOne(context),
+    });
   }
 
-  get canEvict(): boolean {
-    return this.#left.get() > 0 && this.#memory.dirtyLineCount > 0;
-  }
-
-  evictOne(context: StepContext): void {
+  #evictOne(context: StepContext): void {
     const address = this.#memory.dirtyLine(context.choose('evicted line', this.#memory.dirtyLineCount));
     this.#left.set(this.#left.get() - 1);
     this.#memory.writeBack(address);
     if (this.#evicted.active) {
       this.#evicted.emit({ kind: 'line-evicted', address });
     }
-  }
-}
-
-class Evict extends Operation<void> {
-  readonly label = 'a dirty line to evict';
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly #eviction: CacheEviction;
-
-  constructor(eviction: CacheEviction) {
-    super(0, Number.POSITIVE_INFINITY);
-    this.#eviction = eviction;
-  }
-
-  override ready(): boolean {
-    return this.#eviction.canEvict;
-  }
-
-  execute(context: StepContext): void {
-    this.#eviction.evictOne(context);
   }
 }

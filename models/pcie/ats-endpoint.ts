@@ -1,8 +1,9 @@
 import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import { Cell, Fifo } from '../../sim/containers.ts';
-import { Operation, type StepContext } from '../../sim/operation.ts';
+import type { Operation, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import { EngineStep } from '../engine-step.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import type { DeviceTlbInvalidation } from '../vtd/device-tlb-port.ts';
 import type { DmaRequest } from '../vtd/table-reader.ts';
@@ -125,7 +126,7 @@ export class AtsEndpoint {
 
   /** The step of the engine that serves invalidation requests, in any order: nothing orders their answers. */
   invalidationStep(): Operation<void> {
-    return new ServeStep(this.#ports.link, {
+    return new EngineStep('an ATS invalidation request', this.#ports.link, {
       ready: () => this.#movableCount() > 0,
       work: (context) => this.#serveOne(context),
     });
@@ -230,29 +231,5 @@ export class AtsEndpoint {
       firstPage: (at(column.page) >>> 0) + at(column.page + 1) * 0x1_0000_0000,
       pageCount: 2 ** at(column.sizeBits),
     };
-  }
-}
-
-class ServeStep extends Operation<void> {
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly label = 'an ATS invalidation request';
-  readonly #ready: () => boolean;
-  readonly #work: (context: StepContext) => void;
-
-  constructor(window: Window, step: { ready: () => boolean; work: (context: StepContext) => void }) {
-    super(window.minNs, window.maxNs);
-    this.#ready = step.ready;
-    this.#work = step.work;
-  }
-
-  override ready(): boolean {
-    return this.#ready();
-  }
-
-  execute(context: StepContext): void {
-    this.#work(context);
   }
 }

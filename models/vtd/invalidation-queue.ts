@@ -2,12 +2,12 @@ import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 import type { Operation, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import { EngineStep } from '../engine-step.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { decodeDescriptor, descriptorBytes, descriptorError } from './descriptors.ts';
 import { descriptorWords, InFlightInvalidations, type InFlightPorts } from './in-flight-invalidations.ts';
 import { ItagPool } from './itag-pool.ts';
 import { QueueErrors, queueErrorCode } from './queue-errors.ts';
-import { QueueStep } from './queue-step.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import type { WalkPhase } from './walk-state.ts';
 
@@ -101,7 +101,7 @@ export class InvalidationQueue {
 
   /** The step of the engine that fetches descriptors. */
   fetchStep(): Operation<void> {
-    return new QueueStep('a descriptor in the queue', this.#config.timing.descriptorFetch, {
+    return new EngineStep('a descriptor in the queue', this.#config.timing.descriptorFetch, {
       ready: () => this.#canFetch(),
       work: () => this.#fetchOne(),
     });
@@ -109,7 +109,7 @@ export class InvalidationQueue {
 
   /** The step of the engine that executes what was fetched. */
   executeStep(): Operation<void> {
-    return new QueueStep('an invalidation that may go on', this.#config.timing.invalidation, {
+    return new EngineStep('an invalidation that may go on', this.#config.timing.invalidation, {
       ready: () => this.#inFlight.movableCount > 0,
       work: (context) => this.#inFlight.moveOne(context),
     });
@@ -120,7 +120,7 @@ export class InvalidationQueue {
     const { deviceTlbs } = this.#ports;
     return Array.from({ length: deviceTlbs.someMayStaySilent ? this.#itags.size : 0 }, (_, itag) => {
       const sid = (): number => this.#itags.sidOf(itag);
-      return new QueueStep(`the completion timer of ITag ${itag}`, this.#config.timing.deviceTlbTimeout, {
+      return new EngineStep(`the completion timer of ITag ${itag}`, this.#config.timing.deviceTlbTimeout, {
         ready: () => sid() >= 0 && deviceTlbs.mayStaySilent(sid(), itag),
         work: (context) => this.#timeOut(itag, context),
       });

@@ -1,6 +1,7 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
-import { Checkpoint, type Flow, Note, Operation, WaitUntil } from '../../sim/operation.ts';
+import { Checkpoint, type Flow, Note, type Operation, WaitUntil } from '../../sim/operation.ts';
+import { anyTime, EngineStep } from '../engine-step.ts';
 import type { DmaRequest } from './table-reader.ts';
 import type { Walker } from './walker.ts';
 
@@ -41,13 +42,13 @@ export class Prefetcher {
 
   /** The decision, which hardware is free to take: the step of an optional process. */
   decisionStep(): Operation<void> {
-    return new Decide(
-      () => !this.#budget.isSpent && this.#walking.get() === 0,
-      () => {
+    return new EngineStep('a prefetch', anyTime, {
+      ready: () => !this.#budget.isSpent && this.#walking.get() === 0,
+      work: () => {
         this.#budget.take();
         this.#walking.set(1);
       },
-    );
+    });
   }
 
   /** The walks, which go on to their end: an engine. */
@@ -59,29 +60,5 @@ export class Prefetcher {
       yield this.#walker.prefetch(this.#request);
       yield new Note('the end of a prefetch', () => this.#walking.set(0));
     }
-  }
-}
-
-class Decide extends Operation<void> {
-  readonly label = 'a prefetch';
-  readonly #mayBegin: () => boolean;
-  readonly #begin: () => void;
-
-  constructor(mayBegin: () => boolean, begin: () => void) {
-    super(0, Number.POSITIVE_INFINITY);
-    this.#mayBegin = mayBegin;
-    this.#begin = begin;
-  }
-
-  override get guarded(): boolean {
-    return true;
-  }
-
-  override ready(): boolean {
-    return this.#mayBegin();
-  }
-
-  execute(): void {
-    this.#begin();
   }
 }

@@ -3,6 +3,7 @@ import { assert, unmodelled } from '../../sim/assert.ts';
 import { Cell } from '../../sim/containers.ts';
 import type { Kernel } from '../../sim/kernel.ts';
 import type { Operation } from '../../sim/operation.ts';
+import { EngineStep } from '../engine-step.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
@@ -15,7 +16,6 @@ import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import { pagingPayloadWords } from './paging-structures.ts';
 import type { PostedDescriptor } from './posted-descriptors.ts';
-import { QueueStep } from './queue-step.ts';
 import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { WalkState, walkPhase } from './walk-state.ts';
@@ -216,7 +216,7 @@ export class TranslationUnit {
   }
 
   #flushStep(writeBuffer: WriteBuffer): Operation<void> {
-    return new QueueStep('a flush of the write buffer', this.#config.timing.invalidation, {
+    return new EngineStep('a flush of the write buffer', this.#config.timing.invalidation, {
       ready: () => this.#flushing.get() === 1,
       work: () => {
         writeBuffer.flush();

@@ -1,8 +1,11 @@
-import { Operation, type StepContext } from '../../sim/operation.ts';
-import type { Window } from './vtd-config.ts';
+import { Operation, type StepContext } from '../sim/operation.ts';
+import type { Window } from './vtd/vtd-config.ts';
 
-/** The one step of an engine of the queue: it waits until there is work and then does a piece of it. */
-export class QueueStep extends Operation<void> {
+/** For what hardware may do at any moment, or never. */
+export const anyTime: Window = { minNs: 0, maxNs: Number.POSITIVE_INFINITY };
+
+/** The one step of a hardware engine: it waits until there is work and then does a piece of it. */
+export class EngineStep extends Operation<void> {
   override get guarded(): boolean {
     return true;
   }
