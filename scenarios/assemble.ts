@@ -21,8 +21,8 @@ import { assert } from '../sim/assert.ts';
 import { assembleInterrupts } from './assemble-interrupts.ts';
 
 import { domainFacts } from './domain-facts.ts';
+import { flowWith } from './flow-with.ts';
 import { entryValues } from './format/check-entry-fields.ts';
-
 import { defaultAts } from './format/platform-schema.ts';
 import type { World } from './format/schema.ts';
 import { domainsInOrder, sharedTables } from './format/shared-tables.ts';
@@ -36,7 +36,6 @@ import {
   pasidTableName,
 } from './format/world-plan.ts';
 import { inlineTask } from './inline-steps.ts';
-import { startFlow } from './start-flow.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
@@ -291,7 +290,8 @@ class Assembly {
       } else if ('interrupt' in task) {
         this.#system.addInterruptSource(name, { sid: vtd.device(task.device).sid, ...task.interrupt });
       } else if ('flow' in task) {
-        this.#system.addTask(name, task, (cpu) => startFlow(task.flow, task.with, { cpu, vtd }));
+        const start = flowWith(task.flow, task.with);
+        this.#system.addTask(name, task, (cpu) => start({ cpu, vtd }));
       } else {
         const places = { vtd, page: (page: string) => this.page(page) };
         const start = inlineTask(task.steps, places);

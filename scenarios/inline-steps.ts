@@ -5,9 +5,9 @@ import type { Cpu } from '../models/memory/cpu.ts';
 import { descriptorType, everyPage, type InvalidationDescriptor } from '../models/vtd/descriptors.ts';
 import { assert } from '../sim/assert.ts';
 import { type Flow, Retry } from '../sim/operation.ts';
+import { flowWith } from './flow-with.ts';
 import { parsePlace } from './format/place.ts';
 import type { InlineInvalidation, InlineStep, InlineTarget } from './format/steps-schema.ts';
-import { startFlow } from './start-flow.ts';
 
 export interface InlinePlaces {
   readonly vtd: VtdDriver;
@@ -69,7 +69,7 @@ function* runStep(step: InlineStep, run: Run): Flow {
     const address = addressOf(step.end.entry, places);
     yield vtd.endUpdate(address, targetWords(step.end.target, step.end.entry, places));
   } else if ('flow' in step) {
-    yield startFlow(step.flow, step.with, { cpu, vtd });
+    yield flowWith(step.flow, step.with)({ cpu, vtd });
   } else if ('if' in step) {
     const taken = registers.get(step.if.value) === BigInt(step.if.equals) ? step.do : step.else;
     yield runSteps(taken, run);

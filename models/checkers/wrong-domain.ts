@@ -31,16 +31,27 @@ export const wrongDomain: Checker = {
     trace.observe('entry-declared', ({ entry, version, words }) => {
       leadsTo.set(entry, version, whereTo(facts, entry, words));
     });
-    const legalVersions = (entry: number): readonly number[] => {
-      const versions = legal.get(entry, 0);
-      return Array.from({ length: versionCount }, (_, version) =>
-        (versions & (1 << version)) === 0 ? 0 : leadsTo.get(entry, version),
-      );
+    const someLegal = (entry: number, isMeant: (whereTo: number) => boolean): boolean => {
+      for (let rest = legal.get(entry, 0); rest !== 0; rest &= rest - 1) {
+        if (isMeant(leadsTo.get(entry, 31 - Math.clz32(rest & -rest)))) {
+          return true;
+        }
+      }
+      return false;
+    };
+    /** A bit for each domain that a legal version of the entry leads to. */
+    const attachedTo = (entry: number): number => {
+      let all = 0;
+      someLegal(entry, (domains) => {
+        all |= domains;
+        return false;
+      });
+      return all;
     };
     const ownersOf = (frame: number): number =>
       facts.domains.reduce(
         (owners, { leaves }, i) =>
-          leaves.some((leaf) => legalVersions(leaf).includes(frame)) ? owners | (1 << i) : owners,
+          leaves.some((leaf) => someLegal(leaf, (page) => page === frame)) ? owners | (1 << i) : owners,
         fixedOwners.get(frame) ?? 0,
       );
     // The first mention is what the translation was built from; what let it pass, and what caches brought in, follow.
@@ -54,7 +65,7 @@ export const wrongDomain: Checker = {
         return;
       }
       const frame = Math.floor(address / 4096);
-      const attached = legalVersions(entry).reduce((all, each) => all | each, 0);
+      const attached = attachedTo(entry);
       const owners = attached === 0 ? 0 : ownersOf(frame);
       if (owners !== 0 && (attached & (owners | everything)) === 0) {
         const device = facts.nameOfDevice(sid);

@@ -122,9 +122,11 @@ function entryAddressOf(table: number, address: number, level: number): number {
   return table + (Math.floor(address / coveredBytes(level)) % 512) * 8;
 }
 
+const coverage: readonly number[] = [1, 2, 3, 4, 5, 6].map((level) => 2 ** (12 + 9 * (level - 1)));
+
 /** Bytes that one entry of a level maps. */
 function coveredBytes(level: number): number {
-  return 2 ** (12 + 9 * (level - 1));
+  return coverage[level - 1] as number;
 }
 
 /** A fault known at once, or the walk that translates a guest address. */
@@ -191,7 +193,20 @@ export class PageWalk {
       }
       // The step object is shared by all entries of a walk; what it reads is set right before it is yielded.
       const mayStartBelow = next.level === levels && translate === undefined;
-      this.#entry = { ...request, ...next, stage, entryAddress, reasons, mayStartBelow };
+      const { table: from, level: at, rights: given } = next;
+      // Spelt out: to spread two objects for each entry read took a tenth of a run.
+      this.#entry = {
+        address,
+        write,
+        table: from,
+        levels,
+        stage,
+        entryAddress,
+        level: at,
+        rights: given,
+        reasons,
+        mayStartBelow,
+      };
       const answer = (yield this.#step) as number;
       if (answer < 0) {
         return answer;

@@ -3,8 +3,11 @@ import { flows } from '../models/linux/flows.ts';
 import { assert } from '../sim/assert.ts';
 import type { Flow } from '../sim/operation.ts';
 
-/** A driver flow with the parameters of a scenario, defaults filled in; both have been checked. */
-export function startFlow(name: string, values: Readonly<Record<string, unknown>>, environment: FlowEnvironment): Flow {
+/** Begins a driver flow with the parameters of a scenario, defaults filled in; both have been checked. */
+export function flowWith(
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+): (environment: FlowEnvironment) => Flow {
   const flow = flows.find((candidate) => candidate.name === name);
   assert(flow !== undefined, `flow ${name} is known`);
   const defaults = Object.entries(flow.parameters).map(([key, spec]) => [
@@ -16,5 +19,6 @@ export function startFlow(name: string, values: Readonly<Record<string, unknown>
     key,
     flow.parameters[key]?.type === 'choice' ? String(value) : value,
   ]);
-  return flow.start(environment, { ...Object.fromEntries(defaults), ...Object.fromEntries(given) });
+  const parameters = { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
+  return (environment) => flow.start(environment, parameters);
 }
