@@ -64,6 +64,18 @@ function* tearDownEntry(vtd: VtdDriver, cpu: Cpu, { device, pasid, domain }: Att
   yield vtd.flushCache(cpu, address, 64);
 }
 
+const which = {
+  device: { type: 'device', summary: 'Which device.' },
+  pasid: { type: 'pasid', summary: 'Which PASID of it.', default: 0 },
+} as const;
+
+const whenCleaned = {
+  type: 'choice',
+  summary: 'When caches are cleaned of a domain ID.',
+  values: cleanings,
+  default: 'on-entry-change',
+} as const;
+
 const attachSource =
   'drivers/iommu/intel/iommu.c (dmar_domain_attach_device, device_block_translation, domain_attach_iommu), cache.c';
 
@@ -82,20 +94,14 @@ export const attach = defineFlow({
   summary: 'Attach a device, or one of its PASIDs, to a domain: domain ID, PASID entry, cache tags.',
   source: attachSource,
   parameters: {
-    device: { type: 'device', summary: 'Which device.' },
-    pasid: { type: 'pasid', summary: 'Which PASID of it.', default: 0 },
+    ...which,
     domain: { type: 'domain', summary: 'The domain to attach.', anyDid: true },
     order: {
       type: 'choice',
       summary: 'entry-first: the entry goes live, then the tags (RID, v7.0); tags-first: the other way round (PASIDs).',
       values: ['entry-first', 'tags-first'],
     },
-    clean: {
-      type: 'choice',
-      summary: 'When caches are cleaned of a domain ID.',
-      values: cleanings,
-      default: 'on-entry-change',
-    },
+    clean: whenCleaned,
   },
   *start({ cpu, vtd }, { device: name, pasid, domain: domainName, order, clean }): Flow {
     const device = vtd.device(name);
@@ -126,20 +132,14 @@ export const detach = defineFlow({
   summary: 'Detach a device, or one of its PASIDs, from its domain: cache tags, PASID entry, domain ID.',
   source: attachSource,
   parameters: {
-    device: { type: 'device', summary: 'Which device.' },
-    pasid: { type: 'pasid', summary: 'Which PASID of it.', default: 0 },
+    ...which,
     domain: { type: 'domain', summary: 'The domain it is attached to.', anyDid: true },
     order: {
       type: 'choice',
       summary: 'tags-first: the tags go, then the entry (RID, v7.0); entry-first: the other way round (PASIDs).',
       values: ['tags-first', 'entry-first'],
     },
-    clean: {
-      type: 'choice',
-      summary: 'When caches are cleaned of a domain ID.',
-      values: cleanings,
-      default: 'on-entry-change',
-    },
+    clean: whenCleaned,
   },
   *start({ cpu, vtd }, { device: name, pasid, domain: domainName, order, clean }): Flow {
     const device = vtd.device(name);

@@ -40,9 +40,9 @@ function ask({ mode = 'scalable', stage = 'first', dma = {}, vtd = {} }: Asked, 
 
 function answerOf(run: VtdRun): Answer | 'translation' {
   const [completion] = run.events('translation-completion');
-  expect(completion).toBeDefined();
-  if (completion?.status !== 'success') {
-    return completion?.status ?? 'UR';
+  if (completion === undefined) throw new Error('nothing answered the translation request');
+  if (completion.status !== 'success') {
+    return completion.status;
   }
   return completion.readable || completion.writable ? 'translation' : 'no access';
 }
