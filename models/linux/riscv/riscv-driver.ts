@@ -1,0 +1,2 @@
+/** What the RISC-V IOMMU driver knows: devices, domains, and where their table entries are. */
+export class RiscvDriver {}
