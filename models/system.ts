@@ -7,7 +7,7 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
-import type { Iommu } from './iommu.ts';
+import type { Iommu } from './iommu/iommu.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
 import { Cpu } from './memory/cpu.ts';
 import type { Access, AccessSink, Core } from './memory/memory-model.ts';

@@ -1,5 +1,5 @@
 import { Checkpoint, type Flow } from '../../sim/operation.ts';
-import type { RequestWalker } from '../iommu.ts';
+import type { RequestWalker } from '../iommu/iommu.ts';
 import type { DmaRequest } from '../vtd/table-reader.ts';
 
 export interface DmaSourceConfig extends DmaRequest {

@@ -5,7 +5,7 @@ import type { Kernel } from '../../sim/kernel.ts';
 import type { Operation } from '../../sim/operation.ts';
 import { EngineStep } from '../engine-step.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
-import type { Iommu } from '../iommu.ts';
+import type { Iommu } from '../iommu/iommu.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
 import type { SystemTrace } from '../trace-events.ts';
