@@ -63,8 +63,8 @@ describe('riscv_iommu_queue_send', () => {
     ['armv8', 'mb'],
     ['portable', 'mb'],
   ] as const)('tells hardware of each command once when two CPUs send, under %s with %s', (model, barrier) => {
-    // 5 of the detach, and 2 of an unmap that finds its bond.
-    expect([...twoCpus(model, barrier)].toSorted()).toEqual([5, 7]);
+    // 5 of the detach, and of the unmap 2, none, or the first: the second walk of the bonds may find nothing any more.
+    expect([...twoCpus(model, barrier)].toSorted()).toEqual([5, 6, 7]);
   });
 
   it('lets doorbells overtake each other where mmiowb is nothing: hardware goes round the ring', () => {
