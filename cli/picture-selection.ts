@@ -1,6 +1,7 @@
 import type { TraceEvent } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
 import { fieldsText } from './entry-text.ts';
+import { iommuWords } from './iommu-words.ts';
 import { entriesOf, type NameBook } from './name-book.ts';
 
 /** A walk of one process: the records from its request to where it ends or the picture does. */
@@ -95,7 +96,8 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'cached-fault':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
-      const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
+      const firstWord = (event.quantum * iommuWords[record.iommu].quantumBytes) / 4;
+      const says = fieldsText(event.structure, firstWord, event.words) !== '' || event.words.some(Boolean);
       return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
     }
     case 'cache-filled':

@@ -4,10 +4,10 @@ import { pageBytes } from '../../models/memory/physical-memory.ts';
 import { vtdMappedBits } from './check-domains.ts';
 import { checkInterruptArgument } from './check-interrupts.ts';
 import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
-import { riscvMappedBits } from './riscv-plan.ts';
 import { closest } from './diagnostic.ts';
 import { parsePlace } from './place.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';
+import { riscvMappedBits } from './riscv-plan.ts';
 import { isRiscv, type World } from './schema.ts';
 import { changedPagesOf, type FlowUse } from './task-plan.ts';
 

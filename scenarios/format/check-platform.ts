@@ -55,13 +55,15 @@ export function checkRequesterIds({ platform }: World): readonly Problem[] {
 
 /** Pictures tell columns by names: a task has none of a process of the IOMMU. */
 export function checkTaskNames({ tasks }: World, engines: readonly string[]): readonly Problem[] {
-  return engines.flatMap((engineName): readonly Problem[] => Object.hasOwn(tasks, engineName)
-    ? [
-        {
-          path: ['tasks', engineName],
-          part: 'key',
-          message: `"${engineName}" is a part of the IOMMU; name it otherwise`,
-        },
-      ]
-    : []);
+  return engines.flatMap((engineName): readonly Problem[] =>
+    Object.hasOwn(tasks, engineName)
+      ? [
+          {
+            path: ['tasks', engineName],
+            part: 'key',
+            message: `"${engineName}" is a part of the IOMMU; name it otherwise`,
+          },
+        ]
+      : [],
+  );
 }

@@ -1,7 +1,7 @@
 import { atsHint } from './check-invalidations.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import { iommuCount, processBits, riscvMappedBits } from './riscv-plan.ts';
 import { parseRiscvPlace, type RiscvPlace, type RiscvPlaceStructure } from './riscv-place.ts';
+import { iommuCount, processBits, riscvMappedBits } from './riscv-plan.ts';
 import type { RiscvWorld } from './schema.ts';
 import type { StepRules, TargetUse } from './step-rules.ts';
 import type { InlineCommand, RiscvTarget } from './steps-schema.ts';
@@ -98,14 +98,18 @@ function checkOwner(world: RiscvWorld, { name, structure, index }: RiscvPlace, p
     const isMissing = structure === 'ddt' && world.platform.iommu.levels === 1;
     return [
       ...(index === undefined ? [] : [wrong(path, `there is one ${name}.${structure}: it has no index`)]),
-      ...(isMissing ? [wrong(path, 'a directory of 1 level has device contexts only', 'set platform.iommu.levels: 2')] : []),
+      ...(isMissing
+        ? [wrong(path, 'a directory of 1 level has device contexts only', 'set platform.iommu.levels: 2')]
+        : []),
     ];
   }
   if (index === undefined) {
     const example = isOfDomain ? `${name}.${structure}[0x1000]` : `${name}.${structure}[1]`;
     return [wrong(path, `which ${structure} of "${name}" is said in brackets, as in ${example}`)];
   }
-  return isOfDomain ? checkIova(world, { name, iova: index, path }) : checkProcess(world, { name, structure, index, path });
+  return isOfDomain
+    ? checkIova(world, { name, iova: index, path })
+    : checkProcess(world, { name, structure, index, path });
 }
 
 function checkIova(

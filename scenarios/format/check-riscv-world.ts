@@ -102,7 +102,8 @@ function checkStart(world: RiscvWorld): readonly Problem[] {
       problems.push(...reference('domain', domain, domains, [...path, 'domain']));
       problems.push(...checkProcess(world, { device, pasid, path }));
       problems.push(...checkAttached(world, domain, [...path, 'domain']));
-      const context = pasid === undefined ? `the context of "${device}"` : `the context of process ${pasid} of "${device}"`;
+      const context =
+        pasid === undefined ? `the context of "${device}"` : `the context of process ${pasid} of "${device}"`;
       if (contexts.has(context)) {
         problems.push(wrong(path, `${context} already has contents`));
       }

@@ -68,7 +68,11 @@ function checkPlace(world: VtdWorld, { text, path, use, bits }: PlaceUse): reado
   return structure === 'pasid' || structure === 'directory' ? checkPasid(world, place.pasid, path) : [];
 }
 
-function checkPage(world: VtdWorld, { name }: Place, { path, use }: Pick<PlaceUse, 'path' | 'use'>): readonly Problem[] {
+function checkPage(
+  world: VtdWorld,
+  { name }: Place,
+  { path, use }: Pick<PlaceUse, 'path' | 'use'>,
+): readonly Problem[] {
   if (use === 'declare') {
     return [wrong(path, 'an update is of an entry: device.root, device.context, device.directory or device.pasid')];
   }

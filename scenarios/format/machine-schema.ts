@@ -19,9 +19,7 @@ export const timing = z.strictObject({
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
   link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one descriptor or command.'),
-  invalidation: window
-    .default({ minNs: 10, maxNs: 5000 })
-    .describe('Execution of one invalidation, wait or command.'),
+  invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation, wait or command.'),
   deviceTlbTimeout: window
     .default({ minNs: 60_000_000_000, maxNs: 90_000_000_000 })
     .describe('Completion timer of an ITag; runs for requests that may stay without an answer only.'),

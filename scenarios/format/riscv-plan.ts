@@ -1,4 +1,4 @@
-import { isPaging } from '../../models/linux/riscv/riscv-driver.ts';
+import { isPaging } from '../../models/linux/riscv/domains.ts';
 import { parseRiscvPlace } from './riscv-place.ts';
 import type { RiscvWorld } from './schema.ts';
 import { allSteps, type ChangedPage, changedPagesOf, pagesOfTasks, parseRequesterId, placesOf } from './task-plan.ts';
@@ -6,9 +6,10 @@ import { allSteps, type ChangedPage, changedPagesOf, pagesOfTasks, parseRequeste
 type Device = RiscvWorld['platform']['devices'][string];
 type Domain = RiscvWorld['domains'][string];
 
-/** Page 0, which is never given out, and the two pages of the driver's data. */
-const fixedPages = 3;
-export const driverDataPages = 2;
+/** Page 0, which is never given out. */
+const fixedPages = 1;
+/** Words of the driver, in bytes: of each queue, of each domain, and of each device in a domain (bonds). */
+const driverBytes = { queue: 80, domain: 32, bond: 32 } as const;
 const entriesPerTable = 512;
 const pageBytes = 4096;
 /** A second-stage root is 16 KB, aligned to that: 4 pages, and up to 3 before them. */
@@ -148,7 +149,14 @@ export function countRiscvPages(world: RiscvWorld): number {
     }
     tables += countTables(domain, [...Object.keys(domain.map).map(Number), ...changed.map(({ iova }) => iova)], world);
   }
-  return fixedPages + iommuCount(world) + names.size + tables;
+  return fixedPages + iommuCount(world) + driverPages(world) + names.size + tables;
+}
+
+function driverPages(world: RiscvWorld): number {
+  const devices = Object.keys(world.platform.devices).length;
+  const domains = Object.keys(world.domains).length;
+  const bytes = iommuCount(world) * driverBytes.queue + domains * (driverBytes.domain + devices * driverBytes.bond);
+  return 1 + Math.floor(bytes / pageBytes);
 }
 
 function countTables(

@@ -67,6 +67,12 @@ const linux = z.strictObject({
     .boolean()
     .default(true)
     .describe('riscv_iommu_queue_send has dma_wmb between a command and the doorbell.'),
+  afterDoorbell: z
+    .enum(['mmiowb', 'mb'])
+    .default('mmiowb')
+    .describe('Barrier between the doorbell and the turn of the next CPU; Armv8 has no mmiowb.'),
+  fencePr: z.boolean().default(true).describe('riscv_iommu_cmd_sync sends IOFENCE.C with PR.'),
+  fencePw: z.boolean().default(true).describe('riscv_iommu_cmd_sync sends IOFENCE.C with PW.'),
 });
 
 /** A machine with a RISC-V IOMMU, or two. */
