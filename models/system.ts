@@ -7,6 +7,8 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import type { DeviceTlbPort } from './iommu/device-tlb-port.ts';
+import type { DmaRequest } from './iommu/dma-request.ts';
 import { PageAllocator } from './linux/page-allocator.ts';
 import { DomainIds } from './linux/vtd/domain-ids.ts';
 import { InterruptTable } from './linux/vtd/interrupt-table.ts';
@@ -27,10 +29,8 @@ import { EndpointBus } from './pcie/endpoint-bus.ts';
 import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
-import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
 import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
 import { PrefetchBudget, Prefetcher } from './vtd/prefetcher.ts';
-import type { DmaRequest } from './vtd/table-reader.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */

@@ -1,5 +1,5 @@
 import { Checkpoint, type Flow } from '../../sim/operation.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
 import type { Walker } from '../vtd/walker.ts';
 
 export interface DmaSourceConfig extends DmaRequest {

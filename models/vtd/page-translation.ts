@@ -1,9 +1,10 @@
 import { type Flow, Note } from '../../sim/operation.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
 import { pasidTableType } from './entries/pasid-entry.ts';
 import { latchedShape, type WalkShape } from './latched-translation.ts';
 import { PageWalk } from './page-walk.ts';
 import { PagingStructures } from './paging-structures.ts';
-import type { DmaRequest, TableReader } from './table-reader.ts';
+import type { TableReader } from './table-reader.ts';
 
 /** The page walks that the entry in the latch asks for: first stage, second stage, both or none (VT-d 3.5 to 3.8). */
 export class PageTranslation {

@@ -4,6 +4,7 @@ import type { Flow, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { getAddress, getField } from '../entry-layout.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { checkFirstStagePagingEntry, firstStagePagingEntry } from './entries/first-stage-paging-entry.ts';
@@ -16,7 +17,6 @@ import { type CachedTable, type PagingStructures, right, type Stage } from './pa
 import type { TableReader } from './table-reader.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import { provenanceSlot } from './walk-state.ts';
-import { WalkStep } from './walk-step.ts';
 
 /** Fault reasons a stage can give (VT-d 7.1.3 Table 30); legacy mode has codes of its own. */
 interface StageReasons {

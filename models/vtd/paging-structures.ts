@@ -1,7 +1,7 @@
 import type { StepContext } from '../../sim/operation.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots, type TranslationCache } from '../iommu/translation-cache.ts';
 import { latchedDid, latchedPointer, latchedShape } from './latched-translation.ts';
 import type { TableReader } from './table-reader.ts';
-import { firstForeignSlot, leafSlot, provenanceSlots, type TranslationCache } from './translation-caches.ts';
 import { provenanceSlot } from './walk-state.ts';
 
 export type Stage = 'first' | 'second';

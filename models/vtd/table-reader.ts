@@ -3,21 +3,13 @@ import type { WordArray } from '../../sim/containers.ts';
 import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
 import { type PhysicalMemory, wordsOf } from '../memory/physical-memory.ts';
 import { type CacheName, provenanceOf, type Structure, type SystemTrace, type TraceEvent } from '../trace-events.ts';
 import type { FaultRecords } from './fault-records.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import type { WalkState } from './walk-state.ts';
-
-/** An untranslated request of a device. */
-export interface DmaRequest {
-  readonly sid: number;
-  /** -1: a request without PASID, which uses RID_PASID. */
-  readonly pasid: number;
-  readonly iova: number;
-  readonly write: boolean;
-}
 
 export interface WalkPorts {
   readonly arena: Arena;

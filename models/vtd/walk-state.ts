@@ -1,8 +1,8 @@
 import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import { Cell, WordArray } from '../../sim/containers.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots } from '../iommu/translation-cache.ts';
 import { usesFirstStage } from './entries/pasid-entry.ts';
-import { firstForeignSlot, leafSlot, provenanceSlots } from './translation-caches.ts';
 
 /** How far a request has come: what an invalidation that waits for it looks at. */
 export const walkPhase = { idle: 0, context: 1, pasid: 2, pageWalk: 3, access: 4 } as const;

@@ -1,5 +1,5 @@
+import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/iommu/device-tlb-port.ts';
 import type { System } from '../../models/system.ts';
-import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/vtd/device-tlb-port.ts';
 import { Fifo } from '../../sim/containers.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';
 
