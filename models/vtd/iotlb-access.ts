@@ -1,11 +1,11 @@
 import type { StepContext } from '../../sim/operation.ts';
 import { accessOf } from '../iommu/dma-request.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
 import { provenanceSlots } from '../iommu/translation-cache.ts';
 import { WalkStep } from '../iommu/walk-step.ts';
 import { deviceTlbFault, latchedDid, latchedPgtt, latchedPointer } from './latched-translation.ts';
 import type { PasidLookup } from './pasid-lookup.ts';
 import type { TableReader } from './table-reader.ts';
-import { walkPhase } from './walk-state.ts';
 
 /** No address and no fault: the tables have to say. */
 export const notTranslated = -0xffff;

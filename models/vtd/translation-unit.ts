@@ -6,6 +6,7 @@ import type { Operation } from '../../sim/operation.ts';
 import { EngineStep } from '../engine-step.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { DeviceTlbPort } from '../iommu/device-tlb-port.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
 import { TranslationCache } from '../iommu/translation-cache.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
@@ -18,7 +19,7 @@ import type { TranslationCaches } from './invalidations.ts';
 import { pagingPayloadWords } from './paging-structures.ts';
 import type { PostedDescriptor } from './posted-descriptors.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { WalkState, walkPhase } from './walk-state.ts';
+import { WalkState } from './walk-state.ts';
 import { Walker } from './walker.ts';
 
 /** Sources of requests that one unit can tell apart: invalidations keep those they wait for as bits of one word. */

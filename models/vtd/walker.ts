@@ -2,6 +2,7 @@ import { unmodelled } from '../../sim/assert.ts';
 import { type Flow, Note } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { DmaRequest } from '../iommu/dma-request.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
 import type { HeldTranslation, TranslationCompletion } from '../iommu/translation-completion.ts';
 import { WalkStep } from '../iommu/walk-step.ts';
 import type { TraceEvent } from '../trace-events.ts';
@@ -13,7 +14,7 @@ import { PasidLookup } from './pasid-lookup.ts';
 import { RequestEnd } from './request-end.ts';
 import { TableReader, type WalkPorts } from './table-reader.ts';
 import { completionStatus } from './translation-completion.ts';
-import { type WalkState, walkPhase } from './walk-state.ts';
+import type { WalkState } from './walk-state.ts';
 
 /**
  * Translates the requests of one source, one at a time, in the order of VT-d 3.4.3 and 6.2: caches first, then
