@@ -2,7 +2,7 @@ import { Arena } from '../sim/arena.ts';
 import { assert, unmodelled } from '../sim/assert.ts';
 import { Cell } from '../sim/containers.ts';
 import { Kernel } from '../sim/kernel.ts';
-import { Choose, Delay, type Flow, WaitUntil } from '../sim/operation.ts';
+import { Choose, Delay, type Flow, Note, WaitUntil } from '../sim/operation.ts';
 import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
@@ -15,11 +15,11 @@ import { InterruptTable } from './linux/vtd/interrupt-table.ts';
 import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
 import { VtdDriver } from './linux/vtd/vtd-driver.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
+import { Cores } from './memory/cores.ts';
 import { Cpu } from './memory/cpu.ts';
+import { cpuRegisterCount } from './memory/cpu-operations.ts';
 import type { Access, AccessSink, Core } from './memory/memory-model.ts';
 import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
-import { SequentialCore } from './memory/sequential-core.ts';
-import { TsoCore } from './memory/tso-core.ts';
 import { WriteBuffer } from './memory/write-buffer.ts';
 import type { AtsConfig } from './pcie/ats-config.ts';
 import { AtsEndpoint } from './pcie/ats-endpoint.ts';
@@ -85,6 +85,9 @@ export class System {
   readonly agents: Agent[] = [];
   readonly places: Place[] = [];
   readonly #cpus = new Map<number, Cpu>();
+  readonly #cores: Cores;
+  /** Tasks of each CPU that have not ended. */
+  readonly #tasksLeft = new Map<number, Cell>();
   readonly #endpoints = new EndpointBus();
   readonly #atRest: (() => void)[] = [];
   readonly #prefetched: { readonly name: string; readonly request: DmaRequest }[] = [];
@@ -100,6 +103,7 @@ export class System {
       coherentWalks: config.coherentWalks,
       hasWriteBuffer: config.vtd.capabilities.RWBF === 1,
     });
+    this.#cores = new Cores(this.arena, this.memory, config.memoryModel);
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, config.trackedEntries);
     this.rootTable = this.allocatePage('root table');
     const queueAddress = this.allocatePage('invalidation queue');
@@ -173,7 +177,6 @@ export class System {
       memoryModel: this.config.memoryModel,
       timing: this.config.cpu,
       trace: this.trace,
-      writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
       readRegister: (address, wordCount) => this.unit.readRegister(registerOffsetOf(address), wordCount),
       peekRegister: (address, wordCount) => this.unit.peekRegister(registerOffsetOf(address), wordCount),
     });
@@ -189,15 +192,36 @@ export class System {
     const { cpu: cpuNumber, idleSteps } = task;
     const cpu = this.cpu(cpuNumber);
     const { stepNs, preemptMaxNs } = this.config.cpu;
+    const left = this.#taskCount(cpuNumber);
     function* start(): Flow {
       const idle = new Delay(stepNs, preemptMaxNs, 'other work');
       for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1, 'idle'); left > 0; left -= 1) {
         yield idle;
       }
       yield body(cpu);
+      if (left !== undefined) {
+        yield new Note('end of a task', () => {
+          left.set(left.get() - 1);
+          if (left.get() === 0) {
+            cpu.retire();
+          }
+        });
+      }
     }
     this.kernel.addProcess({ name, kind: 'task', body: start });
     this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });
+  }
+
+  /** Counts the tasks of a CPU where the memory model wants to know when its code has ended. */
+  #taskCount(cpu: number): Cell | undefined {
+    const { memoryModel } = this.config;
+    if (memoryModel === 'sc' || memoryModel === 'x86-tso') {
+      return undefined;
+    }
+    const left = this.#tasksLeft.get(cpu) ?? new Cell(this.arena, `cpu${cpu}.tasks-left`);
+    this.#tasksLeft.set(cpu, left);
+    left.set(left.get() + 1);
+    return left;
   }
 
   /** ATS of a function, enabled; before its sources of requests. */
@@ -329,14 +353,13 @@ export class System {
   }
 
   #core(number: number): Core {
-    const sink = this.#sink(number);
-    if (this.config.memoryModel === 'sc') {
-      return new SequentialCore(sink);
+    const { storeBuffer: buffer } = this.config;
+    const core = this.#cores.add({ cpu: number, sink: this.#sink(number), buffer, registerCount: cpuRegisterCount });
+    if (core.drain !== undefined) {
+      const name = `CPU ${number} store buffer`;
+      this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
+      this.agents.push({ process: name, column: `CPU ${number}` });
     }
-    const core = new TsoCore(this.arena, `cpu${number}.store-buffer`, this.config.storeBuffer, sink);
-    const name = `CPU ${number} store buffer`;
-    this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
-    this.agents.push({ process: name, column: `CPU ${number}` });
     return core;
   }
 
@@ -360,7 +383,7 @@ export class System {
             if (stores.active) {
               stores.emit({ kind: 'store', address, words, cpu });
             }
-            this.memory.write(address, words, 0, words.length);
+            this.memory.write(address, words, 0, words.length, cpu);
         }
       },
     };

@@ -35,6 +35,8 @@ export type TraceEvent =
   | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'store'; readonly address: number; readonly words: readonly number[]; readonly cpu: number }
   | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
+  /** A load has given an older value than memory has, which is `words`. */
+  | { readonly kind: 'older-value-seen'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
@@ -302,6 +304,7 @@ export type SystemTrace = Trace<TraceEvent>;
 /** Field order of each event, for digests and logs. */
 export const traceEventFields: FieldNames<TraceEvent> = {
   'store-buffered': ['address', 'words'],
+  'older-value-seen': ['address', 'words'],
   store: ['address', 'words', 'cpu'],
   load: ['address', 'words'],
   barrier: ['name'],

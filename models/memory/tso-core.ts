@@ -2,7 +2,9 @@ import type { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
 import { Operation } from '../../sim/operation.ts';
-import type { Access, AccessSink, Core } from './memory-model.ts';
+import { accessKind, type Fence } from './access-order.ts';
+import { InOrderCore } from './in-order-core.ts';
+import type { AccessSink, LoadRequest, StoreRequest } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
 const registerKind = kinds.indexOf('register');
@@ -22,14 +24,13 @@ export interface StoreBufferConfig {
  * decides when the oldest entry drains. Register writes and clflush take their turn in the same queue, as uncached
  * writes and clflush are ordered after earlier stores on x86.
  */
-export class TsoCore implements Core {
-  readonly #sink: AccessSink;
+export class TsoCore extends InOrderCore {
   readonly #buffer: Fifo;
   /** The step of the engine that drains this buffer. */
   readonly drain: Operation<void>;
 
   constructor(arena: Arena, name: string, config: StoreBufferConfig, sink: AccessSink) {
-    this.#sink = sink;
+    super(sink);
     this.#buffer = new Fifo(arena, name, config.entryCount, column.firstWord + maxWords);
     this.drain = new Drain(this, config.maxNs);
   }
@@ -38,7 +39,7 @@ export class TsoCore implements Core {
     return !this.#buffer.isFull;
   }
 
-  write(access: Access): void {
+  write({ access }: StoreRequest): void {
     assert(access.words.length <= maxWords, 'a store fits an entry of the store buffer');
     const row = this.#buffer.push();
     this.#buffer.set(row, column.kind, kinds.indexOf(access.kind));
@@ -49,7 +50,7 @@ export class TsoCore implements Core {
     }
   }
 
-  canRead(address: number, wordCount: number): boolean {
+  canRead({ address, wordCount }: LoadRequest): boolean {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const from = this.#address(row);
       const to = from + this.#buffer.get(row, column.wordCount) * 4;
@@ -69,18 +70,23 @@ export class TsoCore implements Core {
     return true;
   }
 
-  readWord(address: number): number {
+  peekWord(address: number): number {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const offset = address - this.#address(row);
       if (this.#isStore(row) && offset >= 0 && offset < this.#buffer.get(row, column.wordCount) * 4) {
         return this.#buffer.get(row, column.firstWord + offset / 4);
       }
     }
-    return this.#sink.readWord(address);
+    return this.sink.readWord(address);
   }
 
   isDrained(): boolean {
     return this.#buffer.length === 0;
+  }
+
+  /** Only a full fence keeps a load behind an earlier store. */
+  waitsAt(fence: Fence): boolean {
+    return (fence.write & accessKind.read) !== 0;
   }
 
   drainOldest(): void {
@@ -91,7 +97,7 @@ export class TsoCore implements Core {
     const kind = kinds[this.#buffer.get(0, column.kind)] ?? 'store';
     const address = this.#address(0);
     this.#buffer.remove(0);
-    this.#sink.apply({ kind, address, words });
+    this.sink.apply({ kind, address, words });
   }
 
   #isStore(row: number): boolean {

@@ -1,10 +1,9 @@
 import { CacheEviction } from '../../models/memory/cache-eviction.ts';
+import { Cores } from '../../models/memory/cores.ts';
 import { Cpu } from '../../models/memory/cpu.ts';
-import type { CpuTiming } from '../../models/memory/cpu-operations.ts';
+import { type CpuTiming, cpuRegisterCount } from '../../models/memory/cpu-operations.ts';
 import type { Access, AccessSink, Core, MemoryModelName } from '../../models/memory/memory-model.ts';
 import { PhysicalMemory } from '../../models/memory/physical-memory.ts';
-import { SequentialCore } from '../../models/memory/sequential-core.ts';
-import { TsoCore } from '../../models/memory/tso-core.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
 import { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
@@ -44,12 +43,14 @@ export class MemoryWorld {
   /** Registers of the last run, for the outcome; no body reads them. */
   seen: Record<string, bigint> = {};
   readonly #options: MemoryWorldOptions;
+  readonly #cores: Cores;
   readonly #cpus = new Map<number, Cpu>();
 
   constructor(model: MemoryModelName, options: MemoryWorldOptions = {}) {
     this.model = model;
     this.#options = options;
     this.memory = new PhysicalMemory(this.arena, { pageCount: 1, coherentWalks: options.coherentWalks ?? true });
+    this.#cores = new Cores(this.arena, this.memory, model);
   }
 
   /** A task on a CPU of its own number. */
@@ -108,13 +109,12 @@ export class MemoryWorld {
     if (known !== undefined) {
       return known;
     }
-    const sink = this.#sink();
+    const sink = this.#sink(number);
     const cpu = new Cpu({
       core: this.#core(number, sink),
       memoryModel: this.model,
       timing: this.#timing(number),
       trace: this.trace,
-      writeLocked: (address, words) => sink.apply({ kind: 'store', address, words }),
       readRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
       peekRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
     });
@@ -127,17 +127,16 @@ export class MemoryWorld {
   }
 
   #core(number: number, sink: AccessSink): Core {
-    if (this.model === 'sc') {
-      return new SequentialCore(sink);
-    }
     const entryCount = this.#options.storeBufferEntries ?? 8;
     const buffer = { entryCount, maxNs: this.#timing(number).preemptMaxNs };
-    const core = new TsoCore(this.arena, `CPU ${number} store buffer`, buffer, sink);
-    this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
+    const core = this.#cores.add({ cpu: number, sink, buffer, registerCount: cpuRegisterCount });
+    if (core.drain !== undefined) {
+      this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
+    }
     return core;
   }
 
-  #sink(): AccessSink {
+  #sink(cpu: number): AccessSink {
     return {
       readWord: (address) => this.memory.read(address),
       apply: ({ kind, address, words }: Access) => {
@@ -145,7 +144,7 @@ export class MemoryWorld {
           this.memory.writeBack(address);
         } else {
           assert(kind === 'store', 'a memory world has no registers');
-          this.memory.write(address, words, 0, words.length);
+          this.memory.write(address, words, 0, words.length, cpu);
         }
       },
     };
