@@ -1,4 +1,8 @@
 import { type EntryLayout, getField } from '../models/entry-layout.ts';
+import { deviceContext } from '../models/riscv/entries/device-context.ts';
+import { ddtEntry, pdtEntry } from '../models/riscv/entries/directory-entry.ts';
+import { pageTableEntry } from '../models/riscv/entries/page-table-entry.ts';
+import { processContext } from '../models/riscv/entries/process-context.ts';
 import type { Structure } from '../models/trace-events.ts';
 import { contextEntry } from '../models/vtd/entries/context-entry.ts';
 import { firstStagePagingEntry } from '../models/vtd/entries/first-stage-paging-entry.ts';
@@ -57,7 +61,45 @@ const postedInterrupt: ShownEntry = {
   ],
 };
 
-const entries: Readonly<Partial<Record<Structure, ShownEntry>>> = {
+const firstStageModes = { 0: 'Bare', 8: 'Sv39', 9: 'Sv48', 10: 'Sv57' };
+const secondStageModes = { 8: 'Sv39x4', 9: 'Sv48x4', 10: 'Sv57x4' };
+const ifValid = { field: 'valid', values: [1] };
+const directoryFields: readonly ShownField[] = [{ name: 'valid' }, { name: 'table', usedWith: ifValid }];
+const pageTableFields: readonly ShownField[] = [
+  { name: 'valid' },
+  { name: 'read', hideZero: true },
+  { name: 'write', hideZero: true },
+  { name: 'address', hideZero: true },
+];
+
+const entries: Readonly<Record<Structure, ShownEntry>> = {
+  'riscv-ddt-entry': { layout: ddtEntry, shown: directoryFields },
+  'riscv-device-context': {
+    layout: deviceContext,
+    shown: [
+      { name: 'valid' },
+      { name: 'enableAts', hideZero: true },
+      { name: 'processDirectory', hideZero: true },
+      { name: 'secondMode', values: secondStageModes, hideZero: true },
+      { name: 'gscid', hideZero: true },
+      { name: 'secondTable', hideZero: true },
+      { name: 'pscid' },
+      { name: 'firstMode', values: firstStageModes },
+      { name: 'firstTable', hideZero: true },
+    ],
+  },
+  'riscv-pdt-entry': { layout: pdtEntry, shown: directoryFields },
+  'riscv-process-context': {
+    layout: processContext,
+    shown: [
+      { name: 'valid' },
+      { name: 'pscid' },
+      { name: 'mode', values: firstStageModes },
+      { name: 'table', hideZero: true },
+    ],
+  },
+  'riscv-first-stage-pte': { layout: pageTableEntry, shown: pageTableFields },
+  'riscv-second-stage-pte': { layout: pageTableEntry, shown: pageTableFields },
   'interrupt-remapping-entry': {
     layout: remappedInterruptEntry,
     shown: [

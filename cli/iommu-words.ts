@@ -7,10 +7,7 @@ import { faultReasons } from '../models/vtd/fault-reasons.ts';
 export interface IommuWords extends Pick<SpecWords, 'tag' | 'faultCode'> {
   /** What hardware reports a fault as. */
   readonly faultText: (code: number) => string;
-  /** What PCIe calls a PASID. */
-  readonly process: string;
-  /** Bytes of what hardware reads of an entry at once, and the letter that numbers 8 of them. */
-  readonly quantumBytes: 8 | 16;
+  /** What the doublewords of an entry are numbered with. */
   readonly letter: 'q' | 'w';
 }
 
@@ -18,15 +15,11 @@ export const iommuWords: Readonly<Record<IommuModel, IommuWords>> = {
   vtd: {
     ...vtdWords,
     faultText: (code) => faultReasons.get(code)?.text ?? 'a reason without a name',
-    process: 'PASID',
-    quantumBytes: 16,
     letter: 'q',
   },
   riscv: {
     ...riscvWords,
     faultText: (code) => faultCauses.get(code)?.text ?? 'a cause without a name',
-    process: 'process',
-    quantumBytes: 8,
     letter: 'w',
   },
 };

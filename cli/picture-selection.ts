@@ -1,7 +1,6 @@
 import type { TraceEvent } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
 import { fieldsText } from './entry-text.ts';
-import { iommuWords } from './iommu-words.ts';
 import { entriesOf, type NameBook } from './name-book.ts';
 
 /** A walk of one process: the records from its request to where it ends or the picture does. */
@@ -82,6 +81,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
+    case 'fence-done':
     case 'write-buffer-flushed':
       return index > focus.firstStore;
     // An invalidation request that was answered shows as what the function did.
@@ -96,8 +96,9 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'cached-fault':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
-      const firstWord = (event.quantum * iommuWords[record.iommu].quantumBytes) / 4;
-      const says = fieldsText(event.structure, firstWord, event.words) !== '' || event.words.some(Boolean);
+      const says =
+        fieldsText(event.structure, event.quantum * event.words.length, event.words) !== '' ||
+        event.words.some(Boolean);
       return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
     }
     case 'cache-filled':

@@ -1,4 +1,5 @@
 import { getAddress, getField } from '../entry-layout.ts';
+import type { TranslationCache } from '../iommu/translation-cache.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { decodeDescriptor, descriptorType } from './descriptors.ts';
 import {
@@ -11,7 +12,6 @@ import {
   piotlbDescriptor,
 } from './entries/invalidation-descriptors.ts';
 import { usesFirstStage } from './entries/pasid-entry.ts';
-import type { TranslationCache } from './translation-caches.ts';
 
 /** What an invalidation of interrupt entries is about (VT-d 6.5.2.7, 6.5.5). */
 interface InterruptEntries {
@@ -214,7 +214,7 @@ function applyIotlb(caches: TranslationCaches, { words, base }: DescriptorWords,
   } else {
     const inRange = pageRange(words, base);
     // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
-    iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
+    iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.space(row)) || inRange(iotlb.page(row))));
     firstStagePaging.invalidate((row) => firstStagePaging.did(row) === did);
     if (getField(fields.hint, words, base) === 0) {
       secondStagePaging.invalidate(
@@ -243,7 +243,7 @@ function applyPiotlb(caches: TranslationCaches, { words, base }: DescriptorWords
   } else {
     const inRange = pageRange(words, base);
     // Page-selective leaves rows without a first stage alone (Table 24).
-    iotlb.invalidate((row) => tagged(iotlb, row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
+    iotlb.invalidate((row) => tagged(iotlb, row) && usesFirstStage(iotlb.space(row)) && inRange(iotlb.page(row)));
     if (getField(fields.hint, words, base) === 0) {
       firstStagePaging.invalidate((row) => tagged(firstStagePaging, row) && coversSome(firstStagePaging, row, inRange));
     }

@@ -1,12 +1,14 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import { hit, miss, WalkStep } from '../iommu/walk-step.ts';
+import { noPointer } from '../trace-events.ts';
 import { checkPasidDirectoryEntry, pasidDirectoryEntry } from './entries/pasid-directory-entry.ts';
 import { checkPasidEntry, pasidEntry } from './entries/pasid-entry.ts';
 import { scalableContextEntry } from './entries/scalable-context-entry.ts';
-import { noPointer, taggedPointer } from './entries/tagged-pointer.ts';
+import { taggedPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
-import { provenanceSlot, walkPhase } from './walk-state.ts';
-import { hit, miss, WalkStep } from './walk-step.ts';
+import { provenanceSlot } from './walk-state.ts';
 
 /**
  * Finds the PASID entry of a request: PASID cache, or directory and table (VT-d 3.4.3, 9.5, 9.6). The 512-bit entry is
@@ -77,7 +79,7 @@ export class PasidLookup {
       state.faultsDisabled.set(1);
     }
     state.didTag.set(pasidCache.did(row) + 1);
-    state.pgttTag.set(pasidCache.pgtt(row) + 1);
+    state.pgttTag.set(pasidCache.space(row) + 1);
     for (const slot of Object.values(provenanceSlot)) {
       state.setProvenance(slot, pasidCache.provenance(row, slot));
     }
@@ -182,7 +184,7 @@ export class PasidLookup {
     const pgtt = getField(pasidEntry.fields.pgtt, words, base);
     ports.caches.pasidCache.fill(
       step,
-      { sid: request.sid, pasid: this.pasid, hasPasid: true, did, pgtt, iova: 0 },
+      { sid: request.sid, pasid: this.pasid, hasPasid: true, did, space: pgtt, iova: 0 },
       {
         // With the entry go the FPD bits met on the way: later requests do not read the directory again.
         payload: {

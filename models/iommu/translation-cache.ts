@@ -5,8 +5,9 @@ import type { Channel } from '../../sim/trace.ts';
 import type { CacheName, SystemTrace, TraceEvent } from '../trace-events.ts';
 
 /**
- * Entries a translation can be built from: root, context, PASID directory, PASID entry; the leaf paging entry, if
- * software changes it; and entries of other devices or of earlier times that a paging-structure cache has brought in.
+ * Entries a translation can be built from: those that lead from the root to the tables of a request; the leaf paging
+ * entry, if software changes it; and more of either, those of other devices or of earlier times among them that a
+ * paging-structure cache has brought in.
  */
 export const leafSlot = 4;
 export const firstForeignSlot = 5;
@@ -18,7 +19,7 @@ const column = {
   pasid: 2,
   hasPasid: 3,
   did: 4,
-  pgtt: 5,
+  space: 5,
   /** Page number of the address, in two words. */
   page: 6,
   level: 8,
@@ -32,14 +33,15 @@ export interface CacheTags {
   readonly pasid: number;
   readonly hasPasid: boolean;
   readonly did: number;
-  readonly pgtt: number;
+  /** Kind of address space that translations are of: PGTT of VT-d; 0 or GSCID + 1 of RISC-V. */
+  readonly space: number;
   readonly iova: number;
   /** Of a paging-structure cache: level of the entry that was cached. */
   readonly level?: number;
 }
 
 /** Tags that a look-up compares; where one does not exist it is the same in every row. */
-type LookupTag = 'sid' | 'pasid' | 'hasPasid' | 'did' | 'level' | 'page';
+type LookupTag = 'sid' | 'pasid' | 'hasPasid' | 'did' | 'space' | 'level' | 'page';
 
 export interface CacheShape {
   readonly name: CacheName;
@@ -101,8 +103,8 @@ export class TranslationCache {
     return this.#table.get(row, column.did);
   }
 
-  pgtt(row: number): number {
-    return this.#table.get(row, column.pgtt);
+  space(row: number): number {
+    return this.#table.get(row, column.space);
   }
 
   /** Page number (address / 4096). */
@@ -142,7 +144,7 @@ export class TranslationCache {
     this.#table.set(row, column.pasid, tags.pasid);
     this.#table.set(row, column.hasPasid, tags.hasPasid ? 1 : 0);
     this.#table.set(row, column.did, tags.did);
-    this.#table.set(row, column.pgtt, tags.pgtt);
+    this.#table.set(row, column.space, tags.space);
     this.#table.set(row, column.level, tags.level ?? 0);
     const page = Math.floor(tags.iova / 4096);
     this.#table.set(row, column.page, page);
@@ -156,7 +158,7 @@ export class TranslationCache {
     if (this.#filled.active) {
       const { sid, pasid, did, iova } = tags;
       const used = source.provenance(leafSlot) === 0 ? leafSlot : firstForeignSlot;
-      const length = source.provenance(firstForeignSlot) === 0 ? used : provenanceSlots;
+      const length = hasForeign(source) ? provenanceSlots : used;
       const provenance = Array.from({ length }, (_, slot) => source.provenance(slot));
       const { pointer } = source;
       this.#filled.emit({ kind: 'cache-filled', cache: this.name, sid, pasid, did, pointer, iova, provenance });
@@ -220,4 +222,13 @@ export interface CacheFill {
   readonly payload: { readonly length: number; word(position: number): number };
   readonly pointer: number;
   provenance(slot: number): number;
+}
+
+function hasForeign(source: CacheFill): boolean {
+  for (let slot = firstForeignSlot; slot < provenanceSlots; slot += 1) {
+    if (source.provenance(slot) !== 0) {
+      return true;
+    }
+  }
+  return false;
 }
