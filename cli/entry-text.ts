@@ -13,7 +13,6 @@ import { rootEntry } from '../models/vtd/entries/root-entry.ts';
 import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
 import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
 import { secondStagePagingEntry } from '../models/vtd/entries/second-stage-paging-entry.ts';
-import { assert } from '../sim/assert.ts';
 import { requesterText } from './requester-text.ts';
 
 interface ShownField {
@@ -164,7 +163,7 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
 
 /** Bytes of an entry of the structure. */
 export function entryByteCount(structure: Structure): number {
-  return entryOf(structure).layout.wordCount * 4;
+  return entries[structure].layout.wordCount * 4;
 }
 
 /**
@@ -196,13 +195,7 @@ export function fieldsText(structure: Structure, firstWord: number, words: reado
 function shownEntry(structure: Structure, firstWord: number, words: readonly number[]): ShownEntry {
   const { firstWord: modeWord, shift } = remappedInterruptEntry.fields.mode;
   const isRemapped = firstWord <= modeWord && (((words[modeWord - firstWord] ?? 0) >>> shift) & 1) === 0;
-  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entryOf(structure);
-}
-
-function entryOf(structure: Structure): ShownEntry {
-  const entry = entries[structure];
-  assert(entry !== undefined, `pictures know ${structure}`);
-  return entry;
+  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entries[structure];
 }
 
 /** Reader of the fields that lie in the part as a whole; undefined for the others. */
