@@ -15,7 +15,14 @@ import {
   type StoreName,
   storeMeaning,
 } from './kernel-accesses.ts';
-import { type Core, type LoadRequest, type MemoryModelName, noDependencies, type RmwRequest } from './memory-model.ts';
+import {
+  type AcceptsWords,
+  type Core,
+  type LoadRequest,
+  type MemoryModelName,
+  noDependencies,
+  type RmwRequest,
+} from './memory-model.ts';
 
 export interface CpuTiming {
   /** Least time a step takes. */
@@ -414,22 +421,22 @@ export class FlushLine extends CpuOperation<void> {
 
 export class WaitForWord extends CpuOperation<void> {
   readonly #request: LoadRequest;
-  readonly #value: number;
+  readonly #accepts: AcceptsWords;
   readonly label: string;
 
   constructor(cpu: CpuCore, wait: { address: number; value: number; label: string }) {
     super(cpu);
     this.#request = cpu.loadRequest('READ_ONCE', { address: wait.address, wordCount: 1 });
-    this.#value = wait.value;
+    this.#accepts = ([word]) => word === wait.value;
     this.label = wait.label;
   }
 
   override ready(): boolean {
-    return this.cpu.ports.core.maySee(this.#request, (word) => word === this.#value);
+    return this.cpu.ports.core.canRead(this.#request, this.#accepts);
   }
 
-  execute(): void {
-    this.cpu.ports.core.readSeen(this.#request, (word) => word === this.#value);
+  execute(context: StepContext): void {
+    this.cpu.ports.core.read(this.#request, context, this.#accepts);
   }
 }
 

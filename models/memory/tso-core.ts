@@ -4,7 +4,7 @@ import { Fifo } from '../../sim/containers.ts';
 import { Operation } from '../../sim/operation.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import { InOrderCore } from './in-order-core.ts';
-import type { AccessSink, LoadRequest, StoreRequest } from './memory-model.ts';
+import type { AccessSink, StoreRequest } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
 const registerKind = kinds.indexOf('register');
@@ -50,7 +50,7 @@ export class TsoCore extends InOrderCore {
     }
   }
 
-  canRead({ address, wordCount }: LoadRequest): boolean {
+  protected isWhole(address: number, wordCount: number): boolean {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const from = this.#address(row);
       const to = from + this.#buffer.get(row, column.wordCount) * 4;

@@ -2,7 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';
 import { accessKind, type Fence } from './access-order.ts';
-import type { AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
+import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
 import { Reservation } from './reservation.ts';
 import type { StoreBufferConfig } from './tso-core.ts';
 import { hasRow, join, noView, oneRow, type View, ViewArray } from './views.ts';
@@ -40,6 +40,8 @@ const at = {
   passedOn: 8,
   registers: 9,
 } as const;
+
+const phase = { begins: 0, loads: 1, retired: 2 } as const;
 
 /** Without multi-copy atomicity: what all strong fences so far have made known. */
 export class StrongFences {
@@ -85,8 +87,8 @@ export class ViewCore implements Core, HistoryReader {
   readonly #queue: WriteQueue;
   readonly #views: ViewArray;
   readonly #reservation: Reservation;
-  /** 0 before its first instruction and after its last: such a CPU holds back nothing. */
-  readonly #isActive: Cell;
+  /** A CPU that has not begun, or loads no more, holds back nothing. */
+  readonly #phase: Cell;
 
   constructor(ports: ViewCorePorts) {
     const { arena, cpu, sink, history, machine, strongFences, cores, buffer, registerCount, mayStillRead } = ports;
@@ -100,7 +102,7 @@ export class ViewCore implements Core, HistoryReader {
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
     this.#views = new ViewArray(arena, `cpu${cpu}.views`, at.registers + registerCount);
     this.#reservation = new Reservation(arena, cpu);
-    this.#isActive = new Cell(arena, `cpu${cpu}.is-active`);
+    this.#phase = new Cell(arena, `cpu${cpu}.phase`);
     this.drain = new Drain(this, buffer.maxNs);
     history.addReader(this, this.#reservation);
   }
@@ -114,7 +116,7 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   mayRead(address: number, wordCount: number): boolean {
-    return this.#isActive.get() === 1 && this.#mayStillRead?.(address, wordCount) !== false;
+    return this.#phase.get() === phase.loads && this.#mayStillRead?.(address, wordCount) !== false;
   }
 
   removeRow(row: number): void {
@@ -144,7 +146,7 @@ export class ViewCore implements Core, HistoryReader {
     this.#views.add(at.control, address);
   }
 
-  canRead(request: LoadRequest): boolean {
+  canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
     const { address, wordCount, order } = request;
     if (!this.knows(request.addressFrom) || this.#queue.blocksLoads) {
       return false;
@@ -153,7 +155,10 @@ export class ViewCore implements Core, HistoryReader {
       return false;
     }
     const newest = this.#queue.newestAt(address, wordCount);
-    return newest === -1 || (this.#queue.contains(newest, address, wordCount) && this.#forwards(newest, order));
+    if (newest !== -1 && !(this.#queue.contains(newest, address, wordCount) && this.#forwards(newest, order))) {
+      return false;
+    }
+    return accepts === undefined || this.#versions(request, accepts).length > 0;
   }
 
   #forwards(row: number, order: LoadRequest['order']): boolean {
@@ -163,46 +168,36 @@ export class ViewCore implements Core, HistoryReader {
     );
   }
 
-  read(request: LoadRequest, context: Pick<StepContext, 'choose'>): readonly number[] {
+  read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
     this.#begin();
-    const forwarded = this.#forwardedFrom(request);
-    if (forwarded !== undefined) {
-      return forwarded;
+    if (this.#queue.newestAt(request.address, request.wordCount) !== -1) {
+      return this.#forward(request);
     }
-    const versions = this.#olderVersions(request);
-    const picked = context.choose('value seen', versions.length + 1);
-    return this.#see(request, picked === 0 ? -1 : (versions[picked - 1] as number));
+    const versions = this.#versions(request, accepts);
+    const picked = versions.length === 1 ? 0 : context.choose('value seen', versions.length);
+    return this.#see(request, versions[picked] as number);
   }
 
-  maySee(request: LoadRequest, test: (word: number) => boolean): boolean {
-    if (!this.canRead(request)) {
-      return false;
+  /** What the load may give: -1 for the newest, else memory as it was before a row was written; newest first. */
+  #versions(request: LoadRequest, accepts: AcceptsWords | undefined): readonly number[] {
+    const { address, wordCount } = request;
+    const queued = this.#queue.newestAt(address, wordCount);
+    const all = queued === -1 ? [-1, ...this.#olderVersions(request)] : [-1];
+    if (accepts === undefined) {
+      return all;
     }
-    if (test(this.peekWord(request.address))) {
-      return true;
-    }
-    return (
-      this.#queue.newestAt(request.address, 1) === -1 &&
-      this.#olderVersions(request).some((row) => test(this.#wordAt(request.address, row)))
-    );
+    return all.filter((before) => {
+      const words: number[] = [];
+      for (let word = address; word < address + wordCount * 4; word += 4) {
+        words.push(queued === -1 ? this.#wordAt(word, before) : this.#queue.word(queued, word));
+      }
+      return accepts(words);
+    });
   }
 
-  readSeen(request: LoadRequest, test: (word: number) => boolean): void {
-    this.#begin();
-    if (this.#forwardedFrom(request) !== undefined) {
-      return;
-    }
-    const isNewest = test(this.peekWord(request.address));
-    const older = this.#olderVersions(request).find((row) => test(this.#wordAt(request.address, row)));
-    this.#see(request, isNewest ? -1 : (older ?? -1));
-  }
-
-  #forwardedFrom(request: LoadRequest): readonly number[] | undefined {
+  #forward(request: LoadRequest): readonly number[] {
     const { address, wordCount } = request;
     const row = this.#queue.newestAt(address, wordCount);
-    if (row === -1) {
-      return undefined;
-    }
     const words: number[] = [];
     for (let i = 0; i < wordCount; i += 1) {
       words.push(this.#queue.word(row, address + i * 4));
@@ -430,7 +425,7 @@ export class ViewCore implements Core, HistoryReader {
     }
     this.#queue.fence(fence);
     if (!this.#history.isMultiCopyAtomic) {
-      if ((fence.write & accessKind.write) !== 0) {
+      if ((fence.write & accessKind.write) !== 0 && this.isDrained()) {
         views.add(at.passedOn, views.get(at.writes));
       }
       if (isStrong(fence)) {
@@ -479,19 +474,26 @@ export class ViewCore implements Core, HistoryReader {
     return registers === 0 || !this.#queue.isAwaited(registers);
   }
 
-  retire(): void {
-    this.#isActive.set(0);
-    this.#reservation.drop();
-    this.#views.clear();
-    this.#history.collect();
-  }
-
-  /** Clears what registers depend on that no one reads again. */
   forget(registers: number): void {
     for (let register = 0; register < this.#views.length - at.registers; register += 1) {
       if ((registers & (1 << register)) !== 0) {
         this.#views.set(at.registers + register, noView);
       }
+    }
+    this.#history.collect();
+  }
+
+  retire(): void {
+    this.#phase.set(phase.retired);
+    this.#reservation.drop();
+    this.#clearIfDone();
+    this.#history.collect();
+  }
+
+  /** Views of one who loads no more are for nobody, but where others learn what its writes knew. */
+  #clearIfDone(): void {
+    if (this.#phase.get() === phase.retired && (this.#history.isMultiCopyAtomic || this.isDrained())) {
+      this.#views.clear();
     }
   }
 
@@ -504,11 +506,12 @@ export class ViewCore implements Core, HistoryReader {
 
   letLeave(row: number): void {
     this.#arrive(this.#queue.take(row));
+    this.#clearIfDone();
     this.#history.collect();
   }
 
   #arrive(write: ReturnType<WriteQueue['take']>): View {
-    const { access, view, released, isRmw, isRcsc, status, blocksLoads } = write;
+    const { access, view, released, isRmw, isRcsc, status, blocksLoads, endsFence } = write;
     this.#sink.apply(access);
     if (access.kind !== 'store') {
       return noView;
@@ -518,7 +521,7 @@ export class ViewCore implements Core, HistoryReader {
     this.#history.describeLast({ own: view, released: passedOn, isRmw });
     const arrived = this.#history.viewOfOthers(row);
     const views = this.#views;
-    if (this.#isActive.get() === 0) {
+    if (this.#phase.get() === phase.retired && this.#history.isMultiCopyAtomic) {
       return arrived;
     }
     for (let word = 0; word < access.words.length; word += 1) {
@@ -530,6 +533,9 @@ export class ViewCore implements Core, HistoryReader {
       }
     }
     views.add(at.writes, arrived);
+    if (endsFence === true && !this.#history.isMultiCopyAtomic) {
+      views.add(at.passedOn, views.get(at.writes));
+    }
     if (blocksLoads === true) {
       views.add(at.known, arrived);
     }
@@ -548,8 +554,8 @@ export class ViewCore implements Core, HistoryReader {
 
   /** A CPU that begins has done other work until now: it knows of every write so far. */
   #begin(): void {
-    if (this.#isActive.get() === 0) {
-      this.#isActive.set(1);
+    if (this.#phase.get() === phase.begins) {
+      this.#phase.set(phase.loads);
       this.#views.set(at.known, this.#history.all);
     }
   }
