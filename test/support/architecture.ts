@@ -33,10 +33,11 @@ const layers: ReadonlyMap<string, Layer> = new Map([
       inRun: false,
     },
   ],
+  ['litmus', { mayImport: ['litmus', 'models', 'sim'], packages: [], inRun: false }],
   [
     'cli',
     {
-      mayImport: ['cli', 'scenarios', 'models', 'sim'],
+      mayImport: ['cli', 'scenarios', 'litmus', 'models', 'sim'],
       packages: ['commander', 'cli-progress', 'cli-table3', 'piscina', 'node:*'],
       inRun: false,
     },
