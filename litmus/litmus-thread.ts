@@ -49,6 +49,7 @@ export class LitmusThread extends Operation<void> {
         value.kind === 'integer' ? BigInt.asUintN(64, value.value) : BigInt(ports.addressOf(value.location));
       this.#set(register, initial);
     }
+    ports.core.begin();
     this.#goOn();
   }
 

@@ -153,6 +153,11 @@ export class Cpu {
     return new Store(this.#core, { address, widthBits: 32, value: 0n }, 'spin_unlock');
   }
 
+  /** The code of this CPU begins: see Core. */
+  begin(): void {
+    this.#core.ports.core.begin();
+  }
+
   /** The code of this CPU has come to its end. */
   retire(): void {
     this.#core.ports.core.retire();

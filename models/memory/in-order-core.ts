@@ -45,6 +45,8 @@ export abstract class InOrderCore implements Core {
     return words;
   }
 
+  begin(): void {}
+
   registerRead(): void {}
 
   canModify(_request: RmwRequest): boolean {

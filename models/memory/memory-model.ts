@@ -49,6 +49,11 @@ export interface RmwRequest extends Dependencies {
 export interface Core {
   /** The step of the engine that lets buffered writes arrive; undefined where they arrive at once. */
   readonly drain: { readonly label: string } | undefined;
+  /**
+   * The code of this CPU begins here, after other work: it knows of every write so far. Its first load comes later, and
+   * may give what memory holds from here on.
+   */
+  begin(): void;
   /** Whether a write can be taken now; a full buffer makes the CPU wait. */
   hasRoom(): boolean;
   write(request: StoreRequest): void;

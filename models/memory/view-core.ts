@@ -127,12 +127,18 @@ export class ViewCore implements Core, HistoryReader {
     }
   }
 
+  begin(): void {
+    if (this.#phase.get() === phase.begins) {
+      this.#phase.set(phase.loads);
+      this.#views.set(at.known, this.#history.all);
+    }
+  }
+
   hasRoom(): boolean {
     return !this.#queue.isFull;
   }
 
   write({ access, order, addressFrom, dataFrom }: StoreRequest): void {
-    this.#begin();
     const address = this.#viewOf(addressFrom);
     this.#queue.push({
       access,
@@ -169,7 +175,6 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
-    this.#begin();
     if (this.#queue.newestAt(request.address, request.wordCount) !== -1) {
       return this.#forward(request);
     }
@@ -306,7 +311,6 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   registerRead(): void {
-    this.#begin();
     this.#views.add(at.input, this.#history.all);
   }
 
@@ -337,7 +341,6 @@ export class ViewCore implements Core, HistoryReader {
 
   modify(request: RmwRequest, change: (old: readonly number[]) => readonly number[] | undefined): readonly number[] {
     const { address, wordCount, order, addressFrom, dataFrom, into } = request;
-    this.#begin();
     if (order.isFull) {
       this.#strongFence();
     }
@@ -388,7 +391,6 @@ export class ViewCore implements Core, HistoryReader {
 
   storeConditional(request: StoreRequest, succeeds: boolean): void {
     const { access, order, addressFrom, dataFrom, into } = request;
-    this.#begin();
     this.#reservation.drop();
     const address = this.#viewOf(addressFrom);
     this.#views.add(at.control, address);
@@ -412,7 +414,6 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   fence(fence: Fence): void {
-    this.#begin();
     const views = this.#views;
     if ((fence.read & accessKind.read) !== 0) {
       views.add(at.known, views.get(at.reads));
@@ -550,14 +551,6 @@ export class ViewCore implements Core, HistoryReader {
 
   #isHeldByAnother(address: number, wordCount: number): boolean {
     return this.#cores.some((core) => core !== this && core.#queue.holds(address, wordCount));
-  }
-
-  /** A CPU that begins has done other work until now: it knows of every write so far. */
-  #begin(): void {
-    if (this.#phase.get() === phase.begins) {
-      this.#phase.set(phase.loads);
-      this.#views.set(at.known, this.#history.all);
-    }
   }
 
   #viewOf(registers: number): View {
