@@ -1,7 +1,6 @@
 import type { FieldNames, Trace } from '../sim/trace.ts';
 
-/** A software-owned table entry that hardware reads; see EntryRegistry. */
-export type Structure =
+export type VtdStructure =
   | 'root-entry'
   | 'scalable-root-entry'
   | 'context-entry'
@@ -11,6 +10,17 @@ export type Structure =
   | 'interrupt-remapping-entry'
   | 'first-stage-paging-entry'
   | 'second-stage-paging-entry';
+
+export type RiscvStructure =
+  | 'riscv-ddt-entry'
+  | 'riscv-device-context'
+  | 'riscv-pdt-entry'
+  | 'riscv-process-context'
+  | 'riscv-first-stage-pte'
+  | 'riscv-second-stage-pte';
+
+/** A software-owned table entry that hardware reads; see EntryRegistry. */
+export type Structure = VtdStructure | RiscvStructure;
 
 /** Of events of the interrupt entry cache `pasid` is the interrupt index. */
 export type CacheName =

@@ -5,6 +5,7 @@ import type { Kernel } from '../../sim/kernel.ts';
 import type { Operation } from '../../sim/operation.ts';
 import { EngineStep } from '../engine-step.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import type { Iommu } from '../iommu/iommu.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
 import type { SystemTrace } from '../trace-events.ts';
@@ -64,7 +65,7 @@ export interface TranslationUnitPorts {
 }
 
 /** One VT-d DMA remapping unit: caches, a walker for each source of requests, and the invalidation queue. */
-export class TranslationUnit {
+export class TranslationUnit implements Iommu {
   readonly queue: InvalidationQueue;
   /** Names of its engines, once they are added. */
   readonly engineNames: string[] = [];
@@ -129,6 +130,14 @@ export class TranslationUnit {
       deviceTlbs: ports.deviceTlbs,
       flushWriteBuffer: () => ports.writeBuffer?.flush(),
     });
+  }
+
+  get timing(): VtdConfig['timing'] {
+    return this.#config.timing;
+  }
+
+  completeDeviceTlb(sid: number, itag: number, count: number): void {
+    this.queue.completeDeviceTlb(sid, itag, count);
   }
 
   /** The engines of the queue; call after every source of requests has been added. */
