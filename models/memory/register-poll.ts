@@ -36,7 +36,7 @@ export class RegisterPoll extends CpuOperation<Polled<number>> {
   }
 
   #words(): readonly number[] {
-    return this.#polled.words.map((address) => this.cpu.ports.core.readWord(address) >>> 0);
+    return this.#polled.words.map((address) => this.cpu.ports.core.peekWord(address) >>> 0);
   }
 
   #registers(read: (address: number, wordCount: number) => readonly number[]): readonly number[] {
