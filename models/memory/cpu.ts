@@ -2,18 +2,12 @@ import { type Flow, Note, type Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
-  CompareExchange,
-  type CompareExchangeRequest,
   CpuCore,
   type CpuPorts,
-  FetchAdd,
-  type FetchAddRequest,
   FlushLine,
   Load,
   LoadBlock,
   type LoadOrderName,
-  Lock,
-  LockedStore,
   type PlainStore,
   Store,
   StoreBlock,
@@ -21,6 +15,14 @@ import {
   WaitForWord,
 } from './cpu-operations.ts';
 import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
+import {
+  CompareExchange,
+  type CompareExchangeRequest,
+  FetchAdd,
+  type FetchAddRequest,
+  Lock,
+  LockedStore,
+} from './rmw-operations.ts';
 
 const storeNames = { relaxed: 'WRITE_ONCE', release: 'smp_store_release' } as const;
 

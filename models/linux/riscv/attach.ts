@@ -148,7 +148,8 @@ const leaveParameters = {
   ...directoryParameters,
   order: {
     type: 'choice',
-    summary: 'context-first: the device context is switched and fenced, then the bond goes; bond-first: the other way round.',
+    summary:
+      'context-first: the device context is switched and fenced, then the bond goes; bond-first: the other way round.',
     values: ['context-first', 'bond-first'],
     default: 'context-first',
   },

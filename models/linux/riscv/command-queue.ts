@@ -180,7 +180,10 @@ export class CommandQueue {
     const { registers, head: headAddress } = this.places;
     let head = headSeen;
     while (prod - head > this.#mask) {
-      yield cpu.waitForChange('room in the command queue', { word: { address: headAddress, was: head }, registers: [] });
+      yield cpu.waitForChange('room in the command queue', {
+        word: { address: headAddress, was: head },
+        registers: [],
+      });
       head = Number(yield* cpu.load32(headAddress));
     }
     if (prod - head === this.#mask) {

@@ -237,6 +237,6 @@ export class RiscvDriver {
 }
 
 /** A domain with page tables of its own: what can have bonds. */
-export function isPaging({ stage }: Pick<RiscvDomain, "stage">): boolean {
+export function isPaging({ stage }: Pick<RiscvDomain, 'stage'>): boolean {
   return stage !== 'identity' && stage !== 'blocking';
 }
