@@ -15,6 +15,7 @@ import {
   WaitForWord,
 } from './cpu-operations.ts';
 import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
+import { type Poll, type Polled, RegisterPoll } from './register-poll.ts';
 import {
   CompareExchange,
   type CompareExchangeRequest,
@@ -138,6 +139,11 @@ export class Cpu {
    */
   waitForChange(label: string, seen: SeenState): Operation<void> {
     return new WaitForChange(this.#core, label, seen);
+  }
+
+  /** A loop that polls words of memory and registers until they are as wanted, and gives them. */
+  poll(poll: Poll): Operation<Polled> {
+    return new RegisterPoll(this.#core, poll);
   }
 
   /** Reads something of a device that is neither memory nor a register of the IOMMU, as configuration space. */
