@@ -1,17 +1,15 @@
-import type { Fence, LoadOrder, RmwOrder, StoreOrder } from '../models/memory/access-order.ts';
+import type { Fence, StoreOrder } from '../models/memory/access-order.ts';
 import { barrierMeaning } from '../models/memory/barriers.ts';
-import { loadMeaning, type RmwMeaning, rmwMeaning, storeMeaning } from '../models/memory/kernel-accesses.ts';
-import type { Core, LoadRequest, MemoryModelName, RmwRequest, StoreRequest } from '../models/memory/memory-model.ts';
-import { valueOfWords, wordsOfValue } from '../models/qword.ts';
+import { loadMeaning, rmwMeaning, storeMeaning } from '../models/memory/kernel-accesses.ts';
+import type { Core, LoadRequest, MemoryModelName } from '../models/memory/memory-model.ts';
+import { valueOfWords } from '../models/qword.ts';
 import type { Arena } from '../sim/arena.ts';
 import { Cell, WordArray } from '../sim/containers.ts';
 import { Operation, type StepContext } from '../sim/operation.ts';
 import { evaluate, registersIn, type Values } from './expression.ts';
+import { InstructionRequests, loadName, type Of, type StoreLike, wordsOf } from './instruction-requests.ts';
 import type { Architecture, Expression, Instruction, Thread } from './program.ts';
 import { type ThreadFacts, usedBy } from './thread-facts.ts';
-import { unmodelled } from './unmodelled.ts';
-
-type Of<Op extends Instruction['op']> = Extract<Instruction, { readonly op: Op }>;
 
 export interface LitmusThreadPorts {
   readonly arena: Arena;
@@ -33,6 +31,7 @@ export interface LitmusThreadPorts {
 export class LitmusThread extends Operation<void> {
   readonly label: string;
   readonly #ports: LitmusThreadPorts;
+  readonly #requests: InstructionRequests;
   readonly #position: Cell;
   /** 64 bits each. */
   readonly #registers: WordArray;
@@ -41,6 +40,7 @@ export class LitmusThread extends Operation<void> {
     super(0, Number.POSITIVE_INFINITY);
     const { arena, number, thread } = ports;
     this.#ports = ports;
+    this.#requests = new InstructionRequests({ ...ports, evaluate: (expression) => this.#evaluate(expression) });
     this.label = `P${number}`;
     this.#position = new Cell(arena, `${this.label}.position`);
     this.#registers = new WordArray(arena, `${this.label}.registers`, Math.max(1, 2 * thread.registers.length));
@@ -157,7 +157,7 @@ export class LitmusThread extends Operation<void> {
     switch (instruction.op) {
       case 'load':
       case 'load-reserved':
-        return core.canRead(this.#loadRequest(instruction));
+        return core.canRead(this.#requests.loadRequest(instruction));
       case 'store':
       case 'unlock':
         return core.hasRoom();
@@ -167,7 +167,8 @@ export class LitmusThread extends Operation<void> {
         return this.#waysOf(instruction).length > 0;
       case 'lock':
         return (
-          core.canModify(this.#lockRequest(instruction)) && core.peekWord(this.#address(instruction.address)) === 0
+          core.canModify(this.#requests.lockRequest(instruction)) &&
+          core.peekWord(this.#address(instruction.address)) === 0
         );
       default:
         return core.isDrained();
@@ -179,7 +180,7 @@ export class LitmusThread extends Operation<void> {
     switch (instruction.op) {
       case 'load':
       case 'load-reserved': {
-        const words = core.read(this.#loadRequest(instruction), context);
+        const words = core.read(this.#requests.loadRequest(instruction), context);
         this.#set(instruction.into, valueOfWords(words));
         this.#fenceBehind(
           architecture === 'c' ? loadMeaning(loadName(instruction.order), this.#ports.model).after : undefined,
@@ -201,7 +202,7 @@ export class LitmusThread extends Operation<void> {
         );
         return;
       case 'store-conditional': {
-        const request = this.#storeRequest(instruction, instruction.order, instruction.status);
+        const request = this.#requests.storeRequest(instruction, instruction.order, instruction.status);
         const succeeds = core.canSucceed(request) && context.choose('store-conditional', 2) === 0;
         core.storeConditional(request, succeeds);
         this.#set(instruction.status, succeeds ? 0n : 1n);
@@ -218,7 +219,7 @@ export class LitmusThread extends Operation<void> {
         return;
       }
       case 'lock':
-        core.modify(this.#lockRequest(instruction), () => [1]);
+        core.modify(this.#requests.lockRequest(instruction), () => [1]);
         this.#fenceBehind(rmwMeaning('spin_lock', this.#ports.model).after);
         return;
       default:
@@ -226,18 +227,15 @@ export class LitmusThread extends Operation<void> {
     }
   }
 
-  #store(
-    store: Pick<Of<'store'>, 'address' | 'value' | 'widthBits' | 'line'>,
-    meaning: { readonly before?: Fence; readonly order: StoreOrder },
-  ): void {
+  #store(store: StoreLike, meaning: { readonly before?: Fence; readonly order: StoreOrder }): void {
     this.#fenceBehind(meaning.before);
-    this.#ports.core.write(this.#storeRequest(store, meaning.order, -1));
+    this.#ports.core.write(this.#requests.storeRequest(store, meaning.order, -1));
   }
 
   /** A compare-and-swap may succeed or fail; one that fails is a load, and on machines in order it makes no difference. */
   #waysOf(instruction: Of<'rmw'>): readonly ('succeeds' | 'fails')[] {
     const { core, model } = this.#ports;
-    const request = this.#rmwRequest(instruction);
+    const request = this.#requests.rmwRequest(instruction);
     const canModify = core.canModify(request);
     if (instruction.expected === undefined || model === 'sc' || model === 'x86-tso') {
       return canModify ? ['succeeds'] : [];
@@ -266,7 +264,7 @@ export class LitmusThread extends Operation<void> {
   }
 
   #failedRequest(instruction: Of<'rmw'>): LoadRequest {
-    const { address, wordCount, addressFrom, dataFrom, into } = this.#rmwRequest(instruction);
+    const { address, wordCount, addressFrom, dataFrom, into } = this.#requests.rmwRequest(instruction);
     const order = this.#ports.architecture === 'c' ? 'relaxed' : instruction.order.load;
     return { address, wordCount, addressFrom, dataFrom, into, order };
   }
@@ -278,10 +276,10 @@ export class LitmusThread extends Operation<void> {
   #modify(instruction: Of<'rmw'>): void {
     const { core, architecture } = this.#ports;
     const { widthBits, value, expected } = instruction;
-    const meaning = architecture === 'c' ? this.#rmwMeaning(instruction.order) : undefined;
+    const meaning = architecture === 'c' ? this.#requests.rmwMeaning(instruction.order) : undefined;
     let old = 0n;
     this.#fenceBehind(meaning?.before);
-    core.modify(this.#rmwRequest(instruction), (words) => {
+    core.modify(this.#requests.rmwRequest(instruction), (words) => {
       old = valueOfWords(words);
       if (expected !== undefined && old !== this.#expected(instruction)) {
         return undefined;
@@ -296,68 +294,6 @@ export class LitmusThread extends Operation<void> {
     if (result !== undefined) {
       this.#set(result.into, this.#evaluate(result.value, old));
     }
-  }
-
-  #loadRequest(instruction: Of<'load'> | Of<'load-reserved'>): LoadRequest {
-    const { order, into, op } = instruction;
-    const ownOrder: LoadOrder =
-      this.#ports.architecture === 'c' ? loadMeaning(loadName(order), this.#ports.model).order : order;
-    return {
-      ...this.#place(instruction),
-      order: ownOrder,
-      addressFrom: registersIn(instruction.address),
-      dataFrom: 0,
-      into,
-      reserves: op === 'load-reserved',
-    };
-  }
-
-  #storeRequest(
-    store: Pick<Of<'store'>, 'address' | 'value' | 'widthBits' | 'line'>,
-    order: StoreOrder,
-    into: number,
-  ): StoreRequest {
-    const { address } = this.#place(store);
-    const access = { kind: 'store', address, words: wordsOf(this.#evaluate(store.value), store.widthBits) } as const;
-    return { access, order, addressFrom: registersIn(store.address), dataFrom: registersIn(store.value), into };
-  }
-
-  #rmwRequest(instruction: Of<'rmw'>): RmwRequest {
-    const { order, value, expected, result, address } = instruction;
-    return {
-      ...this.#place(instruction),
-      order: this.#ports.architecture === 'c' ? this.#rmwMeaning(order).order : order,
-      addressFrom: registersIn(address),
-      dataFrom: registersIn(value) | (expected === undefined ? 0 : registersIn(expected)),
-      into: result?.into ?? -1,
-    };
-  }
-
-  #lockRequest({ address, line }: Of<'lock'>): RmwRequest {
-    const place = this.#place({ address, widthBits: 32, line });
-    const { order } = rmwMeaning('spin_lock', this.#ports.model);
-    return { ...place, order, addressFrom: registersIn(address), dataFrom: 0, into: -1 };
-  }
-
-  #rmwMeaning({ isFull, load, store }: RmwOrder): RmwMeaning {
-    const { model } = this.#ports;
-    if (isFull) {
-      return rmwMeaning('full', model);
-    }
-    const name = load !== 'relaxed' ? 'acquire' : store !== 'relaxed' ? 'release' : 'relaxed';
-    return rmwMeaning(name, model);
-  }
-
-  #place({ address, widthBits, line }: { address: Expression; widthBits: number; line: number }): {
-    address: number;
-    wordCount: number;
-  } {
-    if (widthBits < 32) {
-      unmodelled(line, `an access of ${widthBits} bits`);
-    }
-    const at = this.#address(address);
-    this.#ports.check(at, widthBits / 8, line);
-    return { address: at, wordCount: widthBits / 32 };
   }
 
   #address(address: Expression): number {
@@ -383,14 +319,6 @@ export class LitmusThread extends Operation<void> {
     this.#registers.set(2 * register, Number(value & 0xffff_ffffn));
     this.#registers.set(2 * register + 1, Number((value >> 32n) & 0xffff_ffffn));
   }
-}
-
-function wordsOf(value: bigint, widthBits: number): readonly number[] {
-  return [...wordsOfValue(BigInt.asUintN(widthBits, value), widthBits as 32 | 64 | 128)];
-}
-
-function loadName(order: LoadOrder): 'READ_ONCE' | 'smp_load_acquire' {
-  return order === 'relaxed' ? 'READ_ONCE' : 'smp_load_acquire';
 }
 
 function storeMeaningOf(
