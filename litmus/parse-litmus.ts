@@ -2,8 +2,9 @@ import { checkAccesses } from './parse/access-widths.ts';
 import { readTable } from './parse/assembly.ts';
 import { readSections } from './parse/condition.ts';
 import { Cursor } from './parse/cursor.ts';
-import { readHeader } from './parse/header.ts';
+import { type Header, readHeader } from './parse/header.ts';
 import { type InitialRegister, readInitialState } from './parse/initial-state.ts';
+import { CProgram } from './parse/lkmm-c.ts';
 import { Locations } from './parse/locations.ts';
 import type { Dialect, Reading } from './parse/reading.ts';
 import { riscv } from './parse/riscv.ts';
@@ -39,14 +40,14 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
   if (text.includes('\0')) throw new LitmusFault(whole, 'not a text file: it has NUL characters');
   const header = readHeader(text);
   const tokens = tokenize(text, header.stateAt, header.architecture === 'c');
-  const reading: Reading = { tokens, problems, locations: new Locations(), dialect: riscv };
+  const reading: Reading = { tokens, problems, locations: new Locations() };
   const cursor = new Cursor(tokens);
   const registers = readInitialState(cursor, reading);
-  const builders = readTable(cursor, reading, riscv);
-  giveInitialValues(registers, builders, reading.dialect, problems);
+  const { builders, dialect } = readThreads(header, cursor, reading);
+  giveInitialValues(registers, builders, dialect, problems);
   const threads = builders.map((builder) => builder.finish());
   checkAccesses(threads, reading);
-  const sections = readSections(cursor, reading, builders);
+  const sections = readSections(cursor, { reading, dialect, threads: builders });
   if (sections.condition === undefined) {
     throw new LitmusFault(cursor.peek(), 'the file ends without a condition', 'end it with "exists (...)"');
   }
@@ -61,6 +62,20 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
     ...(filter === undefined ? {} : { filter }),
     observed,
   };
+}
+
+interface Threads {
+  readonly builders: readonly ThreadBuilder[];
+  readonly dialect: Dialect;
+}
+
+function readThreads({ architecture }: Header, cursor: Cursor, reading: Reading): Threads {
+  if (architecture === 'c') {
+    const program = new CProgram(cursor, reading);
+    return { builders: program.read(), dialect: program };
+  }
+  const dialect = riscv;
+  return { builders: readTable(cursor, reading, dialect), dialect };
 }
 
 function giveInitialValues(

@@ -3,7 +3,7 @@ import { LitmusFault } from '../problem.ts';
 import type { Condition, Observable, Proposition, Value } from '../program.ts';
 import type { Cursor } from './cursor.ts';
 import { addressOf, integer } from './expressions.ts';
-import type { Reading } from './reading.ts';
+import type { Dialect, Reading } from './reading.ts';
 import type { ThreadBuilder } from './thread-builder.ts';
 import type { Token } from './tokens.ts';
 
@@ -18,6 +18,13 @@ export interface Sections {
 
 const maxNesting = 100;
 
+/** What was read before. */
+export interface Program {
+  readonly reading: Reading;
+  readonly threads: readonly ThreadBuilder[];
+  readonly dialect: Dialect;
+}
+
 /** What a condition names, and how much of it. */
 interface Place {
   readonly observable: Observable;
@@ -25,8 +32,8 @@ interface Place {
 }
 
 /** `locations [...]`, `filter (...)` and the condition, to the end of the file. */
-export function readSections(cursor: Cursor, reading: Reading, threads: readonly ThreadBuilder[]): Sections {
-  const reader = new SectionReader(cursor, reading, threads);
+export function readSections(cursor: Cursor, program: Program): Sections {
+  const reader = new SectionReader(cursor, program);
   const sections: Sections = { observed: [] };
   while (!cursor.isAtEnd) reader.readInto(sections);
   return sections;
@@ -36,12 +43,14 @@ class SectionReader {
   private readonly cursor: Cursor;
   private readonly reading: Reading;
   private readonly threads: readonly ThreadBuilder[];
+  private readonly dialect: Dialect;
   private depth = 0;
 
-  constructor(cursor: Cursor, reading: Reading, threads: readonly ThreadBuilder[]) {
+  constructor(cursor: Cursor, { reading, threads, dialect }: Program) {
     this.cursor = cursor;
     this.reading = reading;
     this.threads = threads;
+    this.dialect = dialect;
   }
 
   readInto(sections: Sections): void {
@@ -161,7 +170,7 @@ class SectionReader {
     const thread = number < BigInt(this.threads.length) ? Number(number) : -1;
     const builder = this.threads[thread];
     if (builder === undefined) throw new LitmusFault(at, `no thread P${number} in this test`);
-    const known = this.reading.dialect.register(name.text, builder);
+    const known = this.dialect.register(name.text, builder);
     if (known === undefined) {
       const near = closest(name.text, builder.registerNames);
       const hint = near === undefined ? undefined : `did you mean "${near}"?`;

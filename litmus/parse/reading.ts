@@ -8,7 +8,6 @@ export interface Reading {
   readonly tokens: readonly Token[];
   readonly problems: Problems;
   readonly locations: Locations;
-  readonly dialect: Dialect;
 }
 
 /** A register as a dialect knows it. */
@@ -16,7 +15,7 @@ export interface RegisterName {
   /** One name for all spellings: `EAX` and `rax` are one register. */
   readonly name: string;
   /** How much of it the spelling stands for. */
-  readonly widthBits: 32 | 64;
+  readonly widthBits: number;
 }
 
 /** What a condition has to know of a dialect: which names are registers. */

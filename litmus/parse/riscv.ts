@@ -197,7 +197,7 @@ function atomic(widthBits: 32 | 64, { compares = false, operation }: Atomic): Re
 
 interface Atomic {
   /** Looks at all bits of both sides, which are sign-extended for it; that keeps the order of unsigned words too. */
-  readonly compares?: true;
+  readonly compares?: boolean;
   readonly operation: (before: Expression, operand: Expression) => Expression;
 }
 

@@ -1,18 +1,19 @@
 import type { Arena } from '../../sim/arena.ts';
 import type { Operation } from '../../sim/operation.ts';
+import { StrongFences } from './cpu-knowledge.ts';
 import type { AccessSink, Core, MemoryModelName } from './memory-model.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 import { Reservation } from './reservation.ts';
 import { SequentialCore } from './sequential-core.ts';
 import { type StoreBufferConfig, TsoCore } from './tso-core.ts';
-import { StrongFences, ViewCore, type ViewMachine } from './view-core.ts';
+import { ViewCore, type ViewMachine } from './view-core.ts';
 import { WriteHistory } from './write-history.ts';
 
 const machines: Readonly<Record<Exclude<MemoryModelName, 'sc' | 'x86-tso'>, ViewMachine>> = {
-  rvwmo: { forwardsRmw: 'never', rmwMayStay: false, statusIsDependency: true },
-  armv8: { forwardsRmw: 'not-to-acquire', rmwMayStay: true, statusIsDependency: false },
-  portable: { forwardsRmw: 'always', rmwMayStay: true, statusIsDependency: false },
-  'non-mca': { forwardsRmw: 'always', rmwMayStay: true, statusIsDependency: false },
+  rvwmo: { forwardsRmw: 'none', rmwMayStay: false, statusIsDependency: true },
+  armv8: { forwardsRmw: 'relaxed', rmwMayStay: true, statusIsDependency: false },
+  portable: { forwardsRmw: 'all', rmwMayStay: true, statusIsDependency: false },
+  'non-mca': { forwardsRmw: 'all', rmwMayStay: true, statusIsDependency: false },
 };
 
 export interface CoreRequest {

@@ -2,18 +2,12 @@ import { type Flow, Note, type Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
-  CompareExchange,
-  type CompareExchangeRequest,
   CpuCore,
   type CpuPorts,
-  FetchAdd,
-  type FetchAddRequest,
   FlushLine,
   Load,
   LoadBlock,
   type LoadOrderName,
-  Lock,
-  LockedStore,
   type PlainStore,
   Store,
   StoreBlock,
@@ -21,6 +15,15 @@ import {
   WaitForWord,
 } from './cpu-operations.ts';
 import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
+import { type Poll, type Polled, RegisterPoll } from './register-poll.ts';
+import {
+  CompareExchange,
+  type CompareExchangeRequest,
+  FetchAdd,
+  type FetchAddRequest,
+  Lock,
+  LockedStore,
+} from './rmw-operations.ts';
 
 const storeNames = { relaxed: 'WRITE_ONCE', release: 'smp_store_release' } as const;
 
@@ -136,6 +139,11 @@ export class Cpu {
    */
   waitForChange(label: string, seen: SeenState): Operation<void> {
     return new WaitForChange(this.#core, label, seen);
+  }
+
+  /** A loop that polls words of memory and registers until they are as wanted, and gives them. */
+  poll(poll: Poll): Operation<Polled> {
+    return new RegisterPoll(this.#core, poll);
   }
 
   /** Reads something of a device that is neither memory nor a register of the IOMMU, as configuration space. */

@@ -240,6 +240,14 @@ export class WriteQueue {
     return this.#entries.get(row, column.firstWord + ((address - this.address(row)) >>> 2)) >>> 0;
   }
 
+  words(row: number, address: number, wordCount: number): readonly number[] {
+    const words: number[] = [];
+    for (let word = address; word < address + wordCount * 4; word += 4) {
+      words.push(this.word(row, word));
+    }
+    return words;
+  }
+
   view(row: number): View {
     return this.#view(row, column.view);
   }

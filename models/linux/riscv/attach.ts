@@ -3,9 +3,10 @@ import type { Cpu } from '../../memory/cpu.ts';
 import { defineRiscvFlow, type FlowArguments } from '../flow-definition.ts';
 import { linkBond, unlinkBond } from './bond-link.ts';
 import { blockingTarget, type ContextTarget, identityTarget, pagingTarget } from './context-encoding.ts';
+import type { RiscvDevice } from './domains.ts';
 import { type DirectoryUpdateOptions, updateDirectory } from './iodir-update.ts';
 import { invalidateIotlb } from './iotlb-inval.ts';
-import type { RiscvDevice, RiscvDriver } from './riscv-driver.ts';
+import type { RiscvDriver } from './riscv-driver.ts';
 import { asVersion, barriers, isYes, traitOr, versions, versionTraits, yesOrNo } from './versions.ts';
 
 const source = 'drivers/iommu/riscv/iommu.c (riscv_iommu_attach_*_domain, riscv_iommu_iodir_update), v4, v5 and 7.0';
@@ -148,7 +149,8 @@ const leaveParameters = {
   ...directoryParameters,
   order: {
     type: 'choice',
-    summary: 'context-first: the device context is switched and fenced, then the bond goes; bond-first: the other way round.',
+    summary:
+      'context-first: the device context is switched and fenced, then the bond goes; bond-first: the other way round.',
     values: ['context-first', 'bond-first'],
     default: 'context-first',
   },

@@ -2,7 +2,8 @@ import type { Flow } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import type { Bond, BondList } from './bond-list.ts';
 import { invalidateVma } from './commands.ts';
-import type { RiscvDevice, RiscvDomain, RiscvDriver } from './riscv-driver.ts';
+import type { RiscvDevice, RiscvDomain } from './domains.ts';
+import type { RiscvDriver } from './riscv-driver.ts';
 import type { PairedBarrier } from './versions.ts';
 
 /** A device, and the domain it has a bond with. */

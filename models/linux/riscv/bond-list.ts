@@ -4,7 +4,7 @@ import { WordArray } from '../../../sim/containers.ts';
 import { type Flow, Note } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
-import type { RiscvDevice } from './riscv-driver.ts';
+import type { RiscvDevice } from './domains.ts';
 
 /** struct list_head: next, then prev, 8 bytes each. */
 export const listHeadBytes = 16;

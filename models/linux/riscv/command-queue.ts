@@ -39,6 +39,11 @@ export interface CommandQueueOptions {
   readonly onError: ErrorHandling;
   /** Commands are ordered before the doorbell that tells of them: dma_wmb. */
   readonly ordersDoorbell: boolean;
+  /**
+   * Between the doorbell and the turn of the next CPU. mmiowb is nothing on Armv8, where another CPU's doorbell could
+   * then arrive first: a driver for that needs mb.
+   */
+  readonly afterDoorbell: 'mmiowb' | 'mb';
   /** The command that riscv_iommu_cmd_sync sends. */
   readonly fence: Command;
 }
@@ -81,7 +86,7 @@ export class CommandQueue {
       yield cpu.barrier('dma_wmb');
     }
     yield cpu.writeRegisterRelaxed(registers + queueRegister.tail, 32, BigInt((prod + 1) & this.#mask));
-    yield cpu.barrier('mmiowb');
+    yield cpu.barrier(this.#options.afterDoorbell);
     yield cpu.fetchAdd(tail, { widthBits: 32, value: 1n, order: 'relaxed' });
     return prod;
   }
@@ -132,14 +137,14 @@ export class CommandQueue {
     const isPassed = (shadow: number, cqh: number): boolean =>
       ((shadow + ((cqh - shadow) & this.#mask) - index) | 0) > 0;
     const words = onError === 'resubmits' ? [head, errorCount] : [head];
-    const seen = yield* cpu.poll(
-      'cqh to pass its fence',
-      { words, registers: watched },
-      ([shadow = 0, errors = 0], [cqh = 0, cqcsr = 0]) =>
+    const seen = yield* cpu.poll({
+      label: 'cqh to pass its fence',
+      polled: { words, registers: watched },
+      isDone: ({ words: [shadow = 0, errors = 0], registers: [cqh = 0, cqcsr = 0] }) =>
         isPassed(shadow, cqh) ||
         (onError !== 'head-only' && (cqcsr & queueErrors) !== 0) ||
         (onError === 'resubmits' && errors !== Number(errorsBefore)),
-    );
+    });
     const [shadow = 0, errors = 0] = seen.words;
     const [cqh = 0] = seen.registers;
     return !isPassed(shadow, cqh) || (onError === 'resubmits' && errors !== Number(errorsBefore));
@@ -180,16 +185,19 @@ export class CommandQueue {
     const { registers, head: headAddress } = this.places;
     let head = headSeen;
     while (prod - head > this.#mask) {
-      yield cpu.waitForChange('room in the command queue', { word: { address: headAddress, was: head }, registers: [] });
+      yield cpu.waitForChange('room in the command queue', {
+        word: { address: headAddress, was: head },
+        registers: [],
+      });
       head = Number(yield* cpu.load32(headAddress));
     }
     if (prod - head === this.#mask) {
       const last = head & this.#mask;
-      const seen = yield* cpu.poll(
-        'room in the command queue',
-        { words: [], registers: [registers + queueRegister.head] },
-        (_, [cqh]) => cqh !== last,
-      );
+      const seen = yield* cpu.poll({
+        label: 'room in the command queue',
+        polled: { words: [], registers: [registers + queueRegister.head] },
+        isDone: ({ registers: [cqh] }) => cqh !== last,
+      });
       const freed = ((seen.registers[0] as number) - last) & this.#mask;
       yield cpu.fetchAdd(headAddress, { widthBits: 32, value: BigInt(freed), order: 'relaxed' });
     }

@@ -1,4 +1,4 @@
-import type { RiscvDomain } from './riscv-driver.ts';
+import type { RiscvDomain } from './domains.ts';
 
 /** tc.V. */
 export const contextValid = 1n;

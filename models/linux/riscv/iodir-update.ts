@@ -3,7 +3,8 @@ import type { Cpu } from '../../memory/cpu.ts';
 import type { SentSinceFence } from './command-queue.ts';
 import { type Command, invalidateDdt, invalidateVma } from './commands.ts';
 import { type ContextTarget, contextValid, contextWords, pscidOfTa } from './context-encoding.ts';
-import type { RiscvDevice, RiscvDriver } from './riscv-driver.ts';
+import type { RiscvDevice } from './domains.ts';
+import type { RiscvDriver } from './riscv-driver.ts';
 
 /** Offsets of the words of a device context. */
 const word = { tc: 0, ta: 16, fsc: 24 } as const;

@@ -2,7 +2,8 @@ import type { Flow } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
 import type { BondList } from './bond-list.ts';
 import { type Command, invalidateVma } from './commands.ts';
-import type { RiscvDomain, RiscvDriver } from './riscv-driver.ts';
+import type { RiscvDomain } from './domains.ts';
+import type { RiscvDriver } from './riscv-driver.ts';
 import type { PairedBarrier } from './versions.ts';
 
 /** How the walk of the bonds begins: what orders the load that finds the first of them. */

@@ -1,6 +1,6 @@
 import { assert } from '../../../sim/assert.ts';
 import { type PhysicalMemory, pageBytes } from '../../memory/physical-memory.ts';
-import { isPaging, type RiscvDomain, type RiscvLeaf, type RiscvMode, type RiscvStage } from './riscv-driver.ts';
+import { isPaging, type RiscvDomain, type RiscvLeaf, type RiscvMode, type RiscvStage } from './domains.ts';
 
 /** Guest-physical addresses of a nested domain: above all RAM, so that a walk that forgets the second stage fails. */
 const guestBase = 0x4000_0000;

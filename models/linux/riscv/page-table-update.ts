@@ -6,7 +6,8 @@ import { leafPte, pageOfPte } from './page-table-builder.ts';
 import type { RiscvDriver } from './riscv-driver.ts';
 import { asVersion, barriers, traitOr, versions, versionTraits } from './versions.ts';
 
-const source = 'drivers/iommu/riscv/iommu.c (riscv_iommu_iotlb_inval, riscv_iommu_iotlb_sync), generic_pt, v4, v5 and 7.0';
+const source =
+  'drivers/iommu/riscv/iommu.c (riscv_iommu_iotlb_inval, riscv_iommu_iotlb_sync), generic_pt, v4, v5 and 7.0';
 
 /** How a PTE is written: WRITE_ONCE, a compare-and-exchange, or two stores of 32 bits. */
 export const pteStores = ['plain', 'cmpxchg-relaxed', 'cmpxchg', 'halves'] as const;

@@ -16,8 +16,10 @@ export const queueInterrupt = defineRiscvFlow({
   *start({ cpu, riscv }): Flow {
     const queue = riscv.queue(0);
     const pending = queue.places.registers + queueRegister.pending;
-    yield cpu.poll('the interrupt of the command queue', { words: [], registers: [pending] }, (_, [ipsr = 0]) => {
-      return (ipsr & commandQueueInterrupt) !== 0;
+    yield cpu.poll({
+      label: 'the interrupt of the command queue',
+      polled: { words: [], registers: [pending] },
+      isDone: ({ registers: [ipsr = 0] }) => (ipsr & commandQueueInterrupt) !== 0,
     });
     yield queue.clearErrors(cpu);
   },
