@@ -206,6 +206,11 @@ export class CpuKnowledge {
     this.#views.add(at.passedOn, this.#views.get(at.writes));
   }
 
+  /** Own writes that have arrived, and what they passed on. */
+  get written(): View {
+    return this.#views.get(at.writes);
+  }
+
   /** What the next write tells those who read it, besides itself: nothing where that is a prefix of the history anyway. */
   get passedOn(): View {
     return this.#views.get(at.passedOn);

@@ -362,7 +362,7 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   #arrive(write: QueuedWrite): View {
-    const { access, view, released, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
+    const { access, view, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
     const knowledge = this.#knowledge;
     const isMultiCopyAtomic = this.#history.isMultiCopyAtomic;
     this.#sink.apply(access);
@@ -370,7 +370,7 @@ export class ViewCore implements Core, HistoryReader {
       return noView;
     }
     const row = this.#history.rowCount - 1;
-    const passedOn = isMultiCopyAtomic ? noView : join(released, knowledge.passedOn);
+    const passedOn = isMultiCopyAtomic ? noView : this.#passedOnBy(write);
     this.#history.describeLast({ own: view, released: passedOn, isRmw });
     const arrived = this.#history.viewOfOthers(row);
     if (knowledge.isRetired && isMultiCopyAtomic) {
@@ -387,6 +387,12 @@ export class ViewCore implements Core, HistoryReader {
       knowledge.addToRegister(status, arrived);
     }
     return arrived;
+  }
+
+  /** A release passes on what was known when it was issued, and the own writes before it, which have all arrived. */
+  #passedOnBy({ isRelease, released }: QueuedWrite): View {
+    const { passedOn, written } = this.#knowledge;
+    return isRelease ? join(join(released, written), passedOn) : passedOn;
   }
 
   #isHeldByAnother(address: number, wordCount: number): boolean {
