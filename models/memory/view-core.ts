@@ -7,19 +7,10 @@ import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequ
 import { newest, OlderValues } from './older-values.ts';
 import { Reservation } from './reservation.ts';
 import type { StoreBufferConfig } from './tso-core.ts';
+import type { ViewMachine } from './view-machines.ts';
 import { join, noView, type View } from './views.ts';
 import type { HistoryReader, WriteHistory } from './write-history.ts';
 import { type QueuedWrite, WriteQueue } from './write-queue.ts';
-
-/** What the architectures differ in. */
-export interface ViewMachine {
-  /** Loads that take their value from this CPU's own read-modify-write before that has arrived. */
-  readonly forwardsRmw: 'none' | 'relaxed' | 'all';
-  /** The write of a read-modify-write may arrive after later writes; else it is one event with the read. */
-  readonly rmwMayStay: boolean;
-  /** What depends on the result of a store-conditional is ordered after its write. */
-  readonly statusIsDependency: boolean;
-}
 
 export interface ViewCorePorts {
   readonly arena: Arena;
