@@ -10,6 +10,7 @@ import type { Dialect, Reading } from './parse/reading.ts';
 import { riscv } from './parse/riscv.ts';
 import type { ThreadBuilder } from './parse/thread-builder.ts';
 import { tokenize } from './parse/tokens.ts';
+import { X86 } from './parse/x86.ts';
 import { LitmusFault, type LitmusProblem, Problems } from './problem.ts';
 import type { LitmusTest } from './program.ts';
 
@@ -74,7 +75,7 @@ function readThreads({ architecture }: Header, cursor: Cursor, reading: Reading)
     const program = new CProgram(cursor, reading);
     return { builders: program.read(), dialect: program };
   }
-  const dialect = riscv;
+  const dialect = architecture === 'x86' ? new X86(reading) : riscv;
   return { builders: readTable(cursor, reading, dialect), dialect };
 }
 

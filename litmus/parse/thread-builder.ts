@@ -42,6 +42,11 @@ export class ThreadBuilder {
     return this.names;
   }
 
+  /** How many places there are by now that a branch may come to. */
+  get labelCount(): number {
+    return [...this.labels.values()].filter(({ target }) => target !== undefined).length;
+  }
+
   findRegister(name: string): number | undefined {
     return this.indices.get(name);
   }
