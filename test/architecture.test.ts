@@ -65,7 +65,7 @@ describe('a planted import', () => {
     ["let a: import('../models/a.ts').A;", 8],
     ["const a = import('../models/a.ts');", 11],
     ['const a = import(`../models/a.ts`);', 11],
-    ["import {\n  a,\n  type B,\n} from '../models/a.ts';", 1],
+    ["import { \n  a, \n  type B, \n } from '../models/a.ts';", 1],
   ])('is seen when it is written %j', (statement, column) => {
     expect(violationsIn({ 'sim/bad.ts': statement })).toEqual([`sim/bad.ts:1:${column}: sim/ may not import models/`]);
   });

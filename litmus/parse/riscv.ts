@@ -113,7 +113,9 @@ function load(widthBits: Width, isSigned: boolean): Reader {
     const into = readTarget(site);
     readComma(site);
     const address = readAddress(site);
-    const order = ordering.acquires ? 'acquire-rcsc' : 'relaxed';
+    // The annotations of plain loads and stores, which no extension encodes yet, are RCpc in RVWMO's model: only those
+    // of LR, SC and AMOs stay in order among each other (riscv-defs.cat, RCsc).
+    const order = ordering.acquires ? 'acquire' : 'relaxed';
     thread.emit({ line: at.line, op: 'load', into, address, widthBits, order }, at);
     if (isSigned) signExtend(site, into, widthBits);
   };
@@ -126,7 +128,7 @@ function store(widthBits: Width): Reader {
     const value = readSource(site);
     readComma(site);
     const address = readAddress(site);
-    const order = ordering.releases ? 'release-rcsc' : 'relaxed';
+    const order = ordering.releases ? 'release' : 'relaxed';
     thread.emit({ line: at.line, op: 'store', address, value, widthBits, order }, at);
   };
 }
@@ -382,10 +384,11 @@ const readers: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ['blez', branchOnZero(plain('less-equal'))],
   ['bgtz', branchOnZero(swapped(plain('less')))],
   ['j', (site) => site.thread.branchToNamed(readLabel(site))],
+  // Orders stores and instruction fetches, of which tests have none: between loads and stores it does nothing.
+  ['fence.i', () => undefined],
 ]);
 
 const notModelled: ReadonlyMap<string, string> = new Map([
-  ['fence.i', 'it orders stores and instruction fetches, and tests have no fetches here'],
   ['ecall', 'tests are straight code of one privilege level'],
   ['jal', 'tests have no calls'],
   ['jalr', 'tests have no calls'],
