@@ -140,6 +140,9 @@ export class System {
       for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1, 'idle'); left > 0; left -= 1) {
         yield idle;
       }
+      if (left !== undefined) {
+        yield new Note('begin of a task', () => cpu.begin());
+      }
       yield body(cpu);
       if (left !== undefined) {
         yield new Note('end of a task', () => {

@@ -1,7 +1,7 @@
+import { closest } from '../../diagnostics/diagnostic.ts';
 import { checkFlow } from './check-flow.ts';
 import { riscvStepRules } from './check-riscv-steps.ts';
 import { vtdStepRules } from './check-vtd-steps.ts';
-import { closest } from './diagnostic.ts';
 import { type Problem, wrong } from './problem.ts';
 import { isRiscv, type World } from './schema.ts';
 import type { StepRules } from './step-rules.ts';
