@@ -126,9 +126,13 @@ export function litmusTable(results: readonly LitmusResult[]): string {
     line(head),
     ...rows.flatMap((row, i) => {
       const warning = results[i]?.warning;
-      return [line(row), ...(warning === undefined ? [] : wrapText(`  warning: ${warning}`, textWidth, 4))];
+      return [line(row), ...(warning === undefined ? [] : warningLines(warning))];
     }),
   ].join('\n');
+}
+
+function warningLines(warning: string): readonly string[] {
+  return wrapText(`warning: ${warning}`, textWidth - 2).map((line) => `  ${line}`);
 }
 
 /** How many of each verdict. */
