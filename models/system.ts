@@ -7,6 +7,7 @@ import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
+import type { DeviceTlbPort } from './iommu/device-tlb-port.ts';
 import type { Iommu } from './iommu/iommu.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
 import { Cores } from './memory/cores.ts';
@@ -21,7 +22,6 @@ import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
 import { EndpointBus } from './pcie/endpoint-bus.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
-import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
 
 /** Where the registers of the first IOMMU are, those of each other a page on: above all RAM a scenario can have. */
 const registerWindow = 0xfed9_0000;
@@ -139,6 +139,9 @@ export class System {
       const idle = new Delay(stepNs, preemptMaxNs, 'other work');
       for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1, 'idle'); left > 0; left -= 1) {
         yield idle;
+      }
+      if (left !== undefined) {
+        yield new Note('begin of a task', () => cpu.begin());
       }
       yield body(cpu);
       if (left !== undefined) {

@@ -291,6 +291,9 @@ export type TraceEvent =
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
+/** `pointer` of a cache row whose tag stands with no table: it passes addresses through. */
+export const noPointer = -1;
+
 const versionsPerEntry = 256;
 
 /** One entry that a translation was built from, and the declared configuration it was read as. */

@@ -1,3 +1,5 @@
+import type { DeviceTlbPort } from './iommu/device-tlb-port.ts';
+import type { DmaRequest } from './iommu/dma-request.ts';
 import { PageAllocator } from './linux/page-allocator.ts';
 import { DomainIds } from './linux/vtd/domain-ids.ts';
 import { InterruptTable } from './linux/vtd/interrupt-table.ts';
@@ -9,10 +11,8 @@ import type { DmaSourceConfig } from './pcie/dma-source.ts';
 import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import { type DmaSourceOptions, System } from './system.ts';
 import type { SystemConfig, VtdSystemConfig } from './system-config.ts';
-import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
 import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
 import { PrefetchBudget, Prefetcher } from './vtd/prefetcher.ts';
-import type { DmaRequest } from './vtd/table-reader.ts';
 import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
 /** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */

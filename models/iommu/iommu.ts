@@ -1,7 +1,7 @@
 import type { Flow } from '../../sim/operation.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
-import type { HeldTranslation, TranslationCompletion } from '../vtd/translation-completion.ts';
-import type { Window } from '../vtd/vtd-config.ts';
+import type { DmaRequest } from './dma-request.ts';
+import type { HeldTranslation, TranslationCompletion } from './translation-completion.ts';
+import type { Window } from './window.ts';
 
 /** What translates the requests of one source, one at a time. */
 export interface RequestWalker {

@@ -20,7 +20,7 @@ const compilerOnly = orders('compiler barrier', 0, 0);
 
 /** What `portable` can rely on: what the instructions of the three architectures have in common. */
 function common(before: number, after: number): BarrierMeaning {
-  return orders('what all three have in common', before, after);
+  return orders('(in common)', before, after);
 }
 
 /** The kernel's own model has smp_mb and mb for a strong fence; the others are as in `portable`. */

@@ -1,19 +1,14 @@
 import type { Arena } from '../../sim/arena.ts';
 import type { Operation } from '../../sim/operation.ts';
+import { StrongFences } from './cpu-knowledge.ts';
 import type { AccessSink, Core, MemoryModelName } from './memory-model.ts';
 import type { PhysicalMemory } from './physical-memory.ts';
 import { Reservation } from './reservation.ts';
 import { SequentialCore } from './sequential-core.ts';
 import { type StoreBufferConfig, TsoCore } from './tso-core.ts';
-import { StrongFences, ViewCore, type ViewMachine } from './view-core.ts';
+import { ViewCore } from './view-core.ts';
+import { viewMachines } from './view-machines.ts';
 import { WriteHistory } from './write-history.ts';
-
-const machines: Readonly<Record<Exclude<MemoryModelName, 'sc' | 'x86-tso'>, ViewMachine>> = {
-  rvwmo: { forwardsRmw: 'never', rmwMayStay: false, statusIsDependency: true },
-  armv8: { forwardsRmw: 'not-to-acquire', rmwMayStay: true, statusIsDependency: false },
-  portable: { forwardsRmw: 'always', rmwMayStay: true, statusIsDependency: false },
-  'non-mca': { forwardsRmw: 'always', rmwMayStay: true, statusIsDependency: false },
-};
 
 export interface CoreRequest {
   readonly cpu: number;
@@ -56,7 +51,13 @@ export class Cores {
       history: new WriteHistory(this.#arena, this.#memory, model !== 'non-mca'),
       strongFences: new StrongFences(this.#arena),
     };
-    const ports = { ...request, ...this.#shared, arena: this.#arena, machine: machines[model], cores: this.#viewCores };
+    const ports = {
+      ...request,
+      ...this.#shared,
+      arena: this.#arena,
+      machine: viewMachines[model],
+      cores: this.#viewCores,
+    };
     const core = new ViewCore(ports);
     this.#viewCores.push(core);
     return core;

@@ -2,18 +2,12 @@ import { type Flow, Note, type Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
-  CompareExchange,
-  type CompareExchangeRequest,
   CpuCore,
   type CpuPorts,
-  FetchAdd,
-  type FetchAddRequest,
   FlushLine,
   Load,
   LoadBlock,
   type LoadOrderName,
-  Lock,
-  LockedStore,
   type PlainStore,
   Store,
   StoreBlock,
@@ -22,6 +16,14 @@ import {
 } from './cpu-operations.ts';
 import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
 import { type Poll, type Polled, RegisterPoll } from './register-poll.ts';
+import {
+  CompareExchange,
+  type CompareExchangeRequest,
+  FetchAdd,
+  type FetchAddRequest,
+  Lock,
+  LockedStore,
+} from './rmw-operations.ts';
 
 const storeNames = { relaxed: 'WRITE_ONCE', release: 'smp_store_release' } as const;
 
@@ -157,6 +159,11 @@ export class Cpu {
   /** Releases a spin lock: a store, ordered after everything earlier. */
   unlock(address: number): Operation<void> {
     return new Store(this.#core, { address, widthBits: 32, value: 0n }, 'spin_unlock');
+  }
+
+  /** The code of this CPU begins: see Core. */
+  begin(): void {
+    this.#core.ports.core.begin();
   }
 
   /** The code of this CPU has come to its end. */

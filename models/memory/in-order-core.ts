@@ -1,5 +1,5 @@
 import type { Fence } from './access-order.ts';
-import type { AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
+import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
 import type { Reservation } from './reservation.ts';
 
 /**
@@ -19,16 +19,25 @@ export abstract class InOrderCore implements Core {
 
   abstract hasRoom(): boolean;
   abstract write(request: StoreRequest): void;
-  abstract canRead(request: LoadRequest): boolean;
   abstract peekWord(address: number): number;
   abstract canReadRegister(): boolean;
   abstract isDrained(): boolean;
+  /** Whether no buffered store overlaps a part of what is loaded. */
+  protected abstract isWhole(address: number, wordCount: number): boolean;
   abstract waitsAt(fence: Fence): boolean;
+
+  canRead({ address, wordCount }: LoadRequest, accepts?: AcceptsWords): boolean {
+    return this.isWhole(address, wordCount) && (accepts === undefined || accepts(this.#words(address, wordCount)));
+  }
 
   read({ address, wordCount, reserves }: LoadRequest): readonly number[] {
     if (reserves === true) {
       this.#reservation?.take(address, wordCount);
     }
+    return this.#words(address, wordCount);
+  }
+
+  #words(address: number, wordCount: number): readonly number[] {
     const words: number[] = [];
     for (let i = 0; i < wordCount; i += 1) {
       words.push(this.peekWord(address + i * 4) >>> 0);
@@ -36,11 +45,7 @@ export abstract class InOrderCore implements Core {
     return words;
   }
 
-  maySee({ address }: LoadRequest, test: (word: number) => boolean): boolean {
-    return test(this.peekWord(address) >>> 0);
-  }
-
-  readSeen(): void {}
+  begin(): void {}
 
   registerRead(): void {}
 
@@ -83,6 +88,8 @@ export abstract class InOrderCore implements Core {
   knows(): boolean {
     return true;
   }
+
+  forget(): void {}
 
   retire(): void {}
 }

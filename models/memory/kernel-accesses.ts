@@ -35,7 +35,7 @@ const loads = {
     'x86-tso': plainLoad('mov'),
     rvwmo: { instruction: 'ld; fence r,rw', order: 'relaxed', after: fenceOf(read, read | write) },
     armv8: { instruction: 'ldar', order: 'acquire-rcsc' },
-    portable: { instruction: 'what all three have in common', order: 'acquire' },
+    portable: { instruction: '(in common)', order: 'acquire' },
   },
 } as const satisfies Record<string, Machines<LoadMeaning>>;
 
@@ -52,14 +52,14 @@ const stores = {
     'x86-tso': plainStore('mov'),
     rvwmo: { instruction: 'fence rw,w; sd', before: fenceOf(read | write, write), order: 'relaxed' },
     armv8: { instruction: 'stlr', order: 'release-rcsc' },
-    portable: { instruction: 'what all three have in common', order: 'release' },
+    portable: { instruction: '(in common)', order: 'release' },
   },
   spin_unlock: {
     sc: plainStore('store'),
     'x86-tso': plainStore('mov'),
     rvwmo: { instruction: 'fence rw,w; sh', before: fenceOf(read | write, write), order: 'relaxed' },
     armv8: { instruction: 'stlrb', order: 'release-rcsc' },
-    portable: { instruction: 'what all three have in common', order: 'release' },
+    portable: { instruction: '(in common)', order: 'release' },
   },
   writel: {
     sc: plainStore('store'),
@@ -67,7 +67,7 @@ const stores = {
     rvwmo: { instruction: 'fence w,o; sw', before: fenceOf(write, output), order: 'relaxed' },
     armv8: { instruction: 'dmb oshst; str', before: fenceOf(write | output, write | output), order: 'relaxed' },
     portable: {
-      instruction: 'what all three have in common',
+      instruction: '(in common)',
       before: fenceOf(write, output),
       order: 'relaxed',
     },
@@ -87,7 +87,7 @@ const registerReads = {
   'x86-tso': plainLoad('mov'),
   rvwmo: { instruction: 'lw; fence i,ir', order: 'relaxed', after: fenceOf(input, input | read) },
   armv8: { instruction: 'ldr; dmb oshld', order: 'relaxed', after: fenceOf(input | read, 15) },
-  portable: { instruction: 'what all three have in common', order: 'relaxed', after: fenceOf(input, input | read) },
+  portable: { instruction: '(in common)', order: 'relaxed', after: fenceOf(input, input | read) },
 } as const satisfies Machines<LoadMeaning>;
 
 const full: RmwOrder = { load: 'acquire-rcsc', store: 'release-rcsc', isFull: true };
@@ -100,7 +100,7 @@ const portableRelease: RmwOrder = { load: 'relaxed', store: 'release', isFull: f
 
 const locked: RmwMeaning = { instruction: 'lock-prefixed', order: full };
 const atOnce: RmwMeaning = { instruction: 'one step', order: full };
-const inCommon = 'what all three have in common';
+const inCommon = '(in common)';
 
 /** Read-modify-writes: cmpxchg, xchg and the atomics that return a value (asm/cmpxchg.h, asm/atomic.h, asm/atomic_lse.h). */
 const rmws = {

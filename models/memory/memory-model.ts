@@ -29,6 +29,8 @@ export interface LoadRequest extends Dependencies {
   readonly reserves?: boolean;
 }
 
+export type AcceptsWords = (words: readonly number[]) => boolean;
+
 export interface StoreRequest extends Dependencies {
   readonly access: Access;
   readonly order: StoreOrder;
@@ -47,17 +49,18 @@ export interface RmwRequest extends Dependencies {
 export interface Core {
   /** The step of the engine that lets buffered writes arrive; undefined where they arrive at once. */
   readonly drain: { readonly label: string } | undefined;
+  /**
+   * The code of this CPU begins here, after other work: it knows of every write so far. Its first load comes later, and
+   * may give what memory holds from here on.
+   */
+  begin(): void;
   /** Whether a write can be taken now; a full buffer makes the CPU wait. */
   hasRoom(): boolean;
   write(request: StoreRequest): void;
-  /** Whether the load can be done now; one that half overlaps a buffered store waits for it. */
-  canRead(request: LoadRequest): boolean;
-  /** Does the load; which of the values it may see is a choice, 0 for the newest. */
-  read(request: LoadRequest, context: Pick<StepContext, 'choose'>): readonly number[];
-  /** Whether the load may give a 32-bit value that passes, and how a guard asks that. */
-  maySee(request: LoadRequest, test: (word: number) => boolean): boolean;
-  /** Does the load and sees the newest value that passes. */
-  readSeen(request: LoadRequest, test: (word: number) => boolean): void;
+  /** Whether the load can be done now, and give what `accepts` lets pass; one that half overlaps a buffered store waits. */
+  canRead(request: LoadRequest, accepts?: AcceptsWords): boolean;
+  /** Does the load; which of the values it may see (and that pass) is a choice, 0 for the newest. */
+  read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[];
   /** The newest word: this CPU's own buffered stores first. */
   peekWord(address: number): number;
   /** Whether a device register can be read now: uncached accesses keep their order, and earlier stores may stay behind. */
@@ -84,7 +87,9 @@ export interface Core {
   contextSync(): void;
   /** Whether what these registers hold is there already. */
   knows(registers: number): boolean;
-  /** This CPU has run all its code. */
+  /** Nobody uses what these registers hold again. */
+  forget(registers: number): void;
+  /** This CPU's code has no more loads. */
   retire(): void;
 }
 

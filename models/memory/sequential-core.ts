@@ -13,7 +13,7 @@ export class SequentialCore extends InOrderCore {
     this.sink.apply(access);
   }
 
-  canRead(): boolean {
+  protected isWhole(): boolean {
     return true;
   }
 

@@ -1,10 +1,11 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
-import { Operation } from '../../sim/operation.ts';
+import type { Operation } from '../../sim/operation.ts';
+import { EngineStep } from '../engine-step.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import { InOrderCore } from './in-order-core.ts';
-import type { AccessSink, LoadRequest, StoreRequest } from './memory-model.ts';
+import type { AccessSink, StoreRequest } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
 const registerKind = kinds.indexOf('register');
@@ -32,7 +33,14 @@ export class TsoCore extends InOrderCore {
   constructor(arena: Arena, name: string, config: StoreBufferConfig, sink: AccessSink) {
     super(sink);
     this.#buffer = new Fifo(arena, name, config.entryCount, column.firstWord + maxWords);
-    this.drain = new Drain(this, config.maxNs);
+    this.drain = new EngineStep(
+      'store buffer drains',
+      { minNs: 0, maxNs: config.maxNs },
+      {
+        ready: () => !this.isDrained(),
+        work: () => this.#drainOldest(),
+      },
+    );
   }
 
   hasRoom(): boolean {
@@ -50,7 +58,7 @@ export class TsoCore extends InOrderCore {
     }
   }
 
-  canRead({ address, wordCount }: LoadRequest): boolean {
+  protected isWhole(address: number, wordCount: number): boolean {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const from = this.#address(row);
       const to = from + this.#buffer.get(row, column.wordCount) * 4;
@@ -89,7 +97,7 @@ export class TsoCore extends InOrderCore {
     return (fence.write & accessKind.read) !== 0;
   }
 
-  drainOldest(): void {
+  #drainOldest(): void {
     const words: number[] = [];
     for (let i = 0; i < this.#buffer.get(0, column.wordCount); i += 1) {
       words.push(this.#buffer.get(0, column.firstWord + i) >>> 0);
@@ -106,27 +114,5 @@ export class TsoCore extends InOrderCore {
 
   #address(row: number): number {
     return this.#buffer.get(row, column.address) >>> 0;
-  }
-}
-
-class Drain extends Operation<void> {
-  readonly label = 'store buffer drains';
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly #core: TsoCore;
-
-  constructor(core: TsoCore, maxNs: number) {
-    super(0, maxNs);
-    this.#core = core;
-  }
-
-  override ready(): boolean {
-    return !this.#core.isDrained();
-  }
-
-  execute(): void {
-    this.#core.drainOldest();
   }
 }

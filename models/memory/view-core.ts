@@ -1,54 +1,16 @@
 import type { Arena } from '../../sim/arena.ts';
-import { Cell } from '../../sim/containers.ts';
-import { Operation, type StepContext } from '../../sim/operation.ts';
+import type { Operation, StepContext } from '../../sim/operation.ts';
+import { EngineStep } from '../engine-step.ts';
 import { accessKind, type Fence } from './access-order.ts';
-import type { AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
+import { CpuKnowledge, type StrongFences } from './cpu-knowledge.ts';
+import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
+import { newest, OlderValues } from './older-values.ts';
 import { Reservation } from './reservation.ts';
 import type { StoreBufferConfig } from './tso-core.ts';
-import { hasRow, join, noView, oneRow, type View, ViewArray } from './views.ts';
+import type { ViewMachine } from './view-machines.ts';
+import { join, noView, type View } from './views.ts';
 import type { HistoryReader, WriteHistory } from './write-history.ts';
-import { WriteQueue } from './write-queue.ts';
-
-/** What the architectures differ in. */
-export interface ViewMachine {
-  /** A load does not take its value from this CPU's own read-modify-write before that has arrived. */
-  readonly forwardsRmw: 'never' | 'not-to-acquire' | 'always';
-  /** The write of a read-modify-write may arrive after later writes; else it is one event with the read. */
-  readonly rmwMayStay: boolean;
-  /** What depends on the result of a store-conditional is ordered after its write. */
-  readonly statusIsDependency: boolean;
-}
-
-/** Numbers of the views a core keeps; registers come behind them. */
-const at = {
-  /** No later read gives anything older. */
-  known: 0,
-  /** All reads so far. */
-  reads: 1,
-  /** Own writes that have arrived, and what they knew. */
-  writes: 2,
-  /** What branches and addresses depend on. */
-  control: 3,
-  /** Own RCsc releases that have arrived. */
-  rcscReleases: 4,
-  /** Reads of device registers. */
-  input: 5,
-  /** Rows below which reads of their own place cannot go: of even and of odd words. */
-  seenEven: 6,
-  seenOdd: 7,
-  /** Without multi-copy atomicity: what own writes pass on from here. */
-  passedOn: 8,
-  registers: 9,
-} as const;
-
-/** Without multi-copy atomicity: what all strong fences so far have made known. */
-export class StrongFences {
-  readonly views: ViewArray;
-
-  constructor(arena: Arena) {
-    this.views = new ViewArray(arena, 'strong-fences', 1);
-  }
-}
+import { type QueuedWrite, WriteQueue } from './write-queue.ts';
 
 export interface ViewCorePorts {
   readonly arena: Arena;
@@ -83,10 +45,9 @@ export class ViewCore implements Core, HistoryReader {
   readonly #cores: readonly ViewCore[];
   readonly #mayStillRead: ((address: number, wordCount: number) => boolean) | undefined;
   readonly #queue: WriteQueue;
-  readonly #views: ViewArray;
+  readonly #knowledge: CpuKnowledge;
+  readonly #values: OlderValues;
   readonly #reservation: Reservation;
-  /** 0 before its first instruction and after its last: such a CPU holds back nothing. */
-  readonly #isActive: Cell;
 
   constructor(ports: ViewCorePorts) {
     const { arena, cpu, sink, history, machine, strongFences, cores, buffer, registerCount, mayStillRead } = ports;
@@ -98,31 +59,43 @@ export class ViewCore implements Core, HistoryReader {
     this.#cores = cores;
     this.#mayStillRead = mayStillRead;
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
-    this.#views = new ViewArray(arena, `cpu${cpu}.views`, at.registers + registerCount);
+    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, { history, strongFences, registerCount });
+    this.#knowledge = knowledge;
+    this.#values = new OlderValues(cpu, { history, knowledge, readWord: (address) => sink.readWord(address) });
     this.#reservation = new Reservation(arena, cpu);
-    this.#isActive = new Cell(arena, `cpu${cpu}.is-active`);
-    this.drain = new Drain(this, buffer.maxNs);
+    this.drain = new EngineStep(
+      'store buffer drains',
+      { minNs: 0, maxNs: buffer.maxNs },
+      {
+        ready: () => this.#leaving().length > 0,
+        work: (context) => this.#drainOne(context),
+      },
+    );
     history.addReader(this, this.#reservation);
   }
 
   get known(): View {
-    return this.#views.get(at.known);
+    return this.#knowledge.known;
   }
 
   seen(address: number): View {
-    return this.#views.get((address & 4) === 0 ? at.seenEven : at.seenOdd);
+    return this.#knowledge.seen(address);
   }
 
   mayRead(address: number, wordCount: number): boolean {
-    return this.#isActive.get() === 1 && this.#mayStillRead?.(address, wordCount) !== false;
+    return this.#knowledge.loads && this.#mayStillRead?.(address, wordCount) !== false;
   }
 
   removeRow(row: number): void {
-    this.#views.removeRow(row);
+    this.#knowledge.removeRow(row);
     this.#queue.removeRow(row);
     if (this.cpu === this.#cores[0]?.cpu) {
-      this.#strongFences.views.removeRow(row);
+      this.#strongFences.removeRow(row);
     }
+  }
+
+  begin(): void {
+    this.#knowledge.begin();
   }
 
   hasRoom(): boolean {
@@ -130,175 +103,79 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   write({ access, order, addressFrom, dataFrom }: StoreRequest): void {
-    this.#begin();
-    const address = this.#viewOf(addressFrom);
     this.#queue.push({
       access,
       isRelease: order !== 'relaxed',
       isRcsc: order === 'release-rcsc',
       isRmw: false,
-      view: join(address, this.#viewOf(dataFrom)),
-      released: order === 'relaxed' ? noView : this.#everythingKnown,
+      view: this.#knowledge.viewOf(addressFrom | dataFrom),
+      released: order === 'relaxed' ? noView : this.#knowledge.released,
       status: -1,
     });
-    this.#views.add(at.control, address);
+    this.#knowledge.addressUsed(addressFrom);
   }
 
-  canRead(request: LoadRequest): boolean {
-    const { address, wordCount, order } = request;
-    if (!this.knows(request.addressFrom) || this.#queue.blocksLoads) {
+  canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
+    const { address, wordCount, order, addressFrom } = request;
+    if (!this.knows(addressFrom) || this.#queue.blocksLoads || (order === 'acquire-rcsc' && this.#queue.hasRcsc)) {
       return false;
     }
-    if (order === 'acquire-rcsc' && this.#queue.hasRcsc) {
-      return false;
+    const queued = this.#queue.newestAt(address, wordCount);
+    if (queued === -1) {
+      return accepts === undefined || this.#versions(request, accepts).length > 0;
     }
-    const newest = this.#queue.newestAt(address, wordCount);
-    return newest === -1 || (this.#queue.contains(newest, address, wordCount) && this.#forwards(newest, order));
+    return (
+      this.#queue.contains(queued, address, wordCount) &&
+      this.#forwards(queued, order) &&
+      accepts?.(this.#queue.words(queued, address, wordCount)) !== false
+    );
   }
 
   #forwards(row: number, order: LoadRequest['order']): boolean {
     const { forwardsRmw } = this.#machine;
-    return (
-      !this.#queue.isRmw(row) || forwardsRmw === 'always' || (forwardsRmw === 'not-to-acquire' && order === 'relaxed')
-    );
+    return !this.#queue.isRmw(row) || forwardsRmw === 'all' || (forwardsRmw === 'relaxed' && order === 'relaxed');
   }
 
-  read(request: LoadRequest, context: Pick<StepContext, 'choose'>): readonly number[] {
-    this.#begin();
-    const forwarded = this.#forwardedFrom(request);
-    if (forwarded !== undefined) {
-      return forwarded;
+  read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
+    const { address, wordCount } = request;
+    const queued = this.#queue.newestAt(address, wordCount);
+    if (queued !== -1) {
+      this.#reserve(request, true);
+      this.#knowledge.loaded(request, this.#queue.view(queued));
+      this.#history.collect();
+      return this.#queue.words(queued, address, wordCount);
     }
-    const versions = this.#olderVersions(request);
-    const picked = context.choose('value seen', versions.length + 1);
-    return this.#see(request, picked === 0 ? -1 : (versions[picked - 1] as number));
+    const versions = this.#versions(request, accepts);
+    const picked = versions.length === 1 ? 0 : context.choose('value seen', versions.length);
+    return this.#see(request, versions[picked] as number);
   }
 
-  maySee(request: LoadRequest, test: (word: number) => boolean): boolean {
-    if (!this.canRead(request)) {
-      return false;
-    }
-    if (test(this.peekWord(request.address))) {
-      return true;
-    }
-    return (
-      this.#queue.newestAt(request.address, 1) === -1 &&
-      this.#olderVersions(request).some((row) => test(this.#wordAt(request.address, row)))
-    );
+  #versions(request: LoadRequest, accepts: AcceptsWords | undefined): readonly number[] {
+    return this.#values.versions(request, this.mayRead(request.address, request.wordCount), accepts);
   }
 
-  readSeen(request: LoadRequest, test: (word: number) => boolean): void {
-    this.#begin();
-    if (this.#forwardedFrom(request) !== undefined) {
+  #see(request: LoadRequest, version: number): readonly number[] {
+    const { address, wordCount, order } = request;
+    const { forwardsRmw } = this.#machine;
+    const asOthers = forwardsRmw === 'none' || (forwardsRmw === 'relaxed' && order !== 'relaxed');
+    const words = this.#values.words(address, wordCount, version);
+    const view = this.#values.see(address, wordCount, { version, asOthers });
+    this.#reserve(request, version === newest);
+    this.#knowledge.loaded(request, view);
+    this.#history.collect();
+    return words;
+  }
+
+  /** A store-conditional after a load of an older value fails. */
+  #reserve({ reserves, address, wordCount }: LoadRequest, isNewest: boolean): void {
+    if (reserves !== true) {
       return;
     }
-    const isNewest = test(this.peekWord(request.address));
-    const older = this.#olderVersions(request).find((row) => test(this.#wordAt(request.address, row)));
-    this.#see(request, isNewest ? -1 : (older ?? -1));
-  }
-
-  #forwardedFrom(request: LoadRequest): readonly number[] | undefined {
-    const { address, wordCount } = request;
-    const row = this.#queue.newestAt(address, wordCount);
-    if (row === -1) {
-      return undefined;
-    }
-    const words: number[] = [];
-    for (let i = 0; i < wordCount; i += 1) {
-      words.push(this.#queue.word(row, address + i * 4));
-    }
-    if (request.reserves === true) {
+    if (isNewest) {
       this.#reservation.take(address, wordCount);
+    } else {
+      this.#reservation.drop();
     }
-    this.#afterRead(request, this.#queue.view(row));
-    return words;
-  }
-
-  /** Rows before which the load may see memory, newest first. */
-  #olderVersions(request: LoadRequest): readonly number[] {
-    const { address, wordCount } = request;
-    const rows: number[] = [];
-    if (!this.mayRead(address, wordCount)) {
-      return rows;
-    }
-    const bound = this.#lowerBound(request);
-    for (let row = this.#history.rowCount - 1; row >= 0; row -= 1) {
-      if (this.#history.overlaps(row, address, wordCount)) {
-        if (hasRow(bound, row) || this.#hasSeen(row, address, wordCount)) {
-          break;
-        }
-        rows.push(row);
-      }
-    }
-    return rows;
-  }
-
-  #lowerBound({ addressFrom, order }: LoadRequest): View {
-    const bound = join(this.known, this.#viewOf(addressFrom));
-    return order === 'acquire-rcsc' ? join(bound, this.#views.get(at.rcscReleases)) : bound;
-  }
-
-  #hasSeen(row: number, address: number, wordCount: number): boolean {
-    for (let i = 0; i < wordCount; i += 1) {
-      const word = address + i * 4;
-      if (this.#history.overlaps(row, word, 1) && hasRow(this.seen(word), row)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  #wordAt(address: number, before: number): number {
-    let word = this.#sink.readWord(address);
-    if (before >= 0) {
-      for (let row = this.#history.rowCount - 1; row >= before; row -= 1) {
-        word = this.#history.wordBefore(row, address, word);
-      }
-    }
-    return word >>> 0;
-  }
-
-  /** The load gives what memory held before a row was written; -1: what it holds now. */
-  #see(request: LoadRequest, before: number): readonly number[] {
-    const { address, wordCount, order } = request;
-    const end = before === -1 ? this.#history.rowCount : before;
-    const words: number[] = [];
-    let view = noView;
-    const asOthers = this.#machine.forwardsRmw === 'never' || order !== 'relaxed';
-    for (let i = 0; i < wordCount; i += 1) {
-      const word = address + i * 4;
-      words.push(this.#wordAt(word, before));
-      for (let row = end - 1, isNewest = true; row >= 0; row -= 1) {
-        if (this.#history.overlaps(row, word, 1)) {
-          this.#views.add((word & 4) === 0 ? at.seenEven : at.seenOdd, oneRow(row));
-          if (isNewest) {
-            view = join(view, this.#history.viewOf(row, this.cpu, asOthers));
-            isNewest = false;
-          }
-        }
-      }
-    }
-    if (request.reserves === true) {
-      if (before === -1) {
-        this.#reservation.take(address, wordCount);
-      } else {
-        this.#reservation.drop();
-      }
-    }
-    this.#afterRead(request, view);
-    return words;
-  }
-
-  #afterRead(request: LoadRequest, view: View): void {
-    const { order, addressFrom, into } = request;
-    const after = join(this.#lowerBound(request), view);
-    this.#views.add(at.reads, after);
-    this.#views.add(at.control, this.#viewOf(addressFrom));
-    if (order !== 'relaxed') {
-      this.#views.add(at.known, after);
-    }
-    this.#setRegister(into, after);
-    this.#history.collect();
   }
 
   peekWord(address: number): number {
@@ -311,21 +188,20 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   registerRead(): void {
-    this.#begin();
-    this.#views.add(at.input, this.#history.all);
+    this.#knowledge.registerRead();
   }
 
   isDrained(): boolean {
     return this.#queue.length === 0;
   }
 
-  canModify(request: RmwRequest): boolean {
-    const { address, wordCount, order, addressFrom, dataFrom } = request;
-    if (order.isFull || order.store !== 'relaxed') {
-      // A full one comes after every earlier write, and so does a release.
-      return this.isDrained() && !this.#isHeldByAnother(address, wordCount);
-    }
-    return this.knows(addressFrom | dataFrom) && this.#canWriteNow(address, wordCount, order.load);
+  canModify({ address, wordCount, order, addressFrom, dataFrom }: RmwRequest): boolean {
+    const hasToDrain = order.isFull || order.store !== 'relaxed';
+    return (
+      this.knows(addressFrom | dataFrom) &&
+      (!hasToDrain || this.isDrained()) &&
+      this.#canWriteNow(address, wordCount, order.load)
+    );
   }
 
   /** Nothing of this CPU has to arrive before a write here, and nobody else holds the place. */
@@ -342,40 +218,36 @@ export class ViewCore implements Core, HistoryReader {
 
   modify(request: RmwRequest, change: (old: readonly number[]) => readonly number[] | undefined): readonly number[] {
     const { address, wordCount, order, addressFrom, dataFrom, into } = request;
-    this.#begin();
+    const knowledge = this.#knowledge;
     if (order.isFull) {
-      this.#strongFence();
+      knowledge.strongFence();
     }
-    const old = this.#see({ address, wordCount, order: order.load, addressFrom, dataFrom: 0, into }, -1);
+    // What it depends on is needed still when its result is in the register.
+    const view = knowledge.viewOf(addressFrom | dataFrom);
+    const old = this.#see({ address, wordCount, order: order.load, addressFrom, dataFrom: 0, into }, newest);
     const words = change(old);
     if (words === undefined) {
       return old;
     }
     const isRelease = order.isFull || order.store !== 'relaxed';
-    const write = {
+    const write: QueuedWrite = {
       access: { kind: 'store', address, words },
       isRelease,
       isRcsc: order.store === 'release-rcsc',
       isRmw: true,
-      view: join(this.#viewOf(addressFrom), this.#viewOf(dataFrom)),
-      released: isRelease ? this.#everythingKnown : noView,
+      view,
+      released: isRelease ? knowledge.released : noView,
       status: -1,
-    } as const;
+    };
     if (this.#machine.rmwMayStay && !order.isFull) {
       this.#queue.push(write);
       return old;
     }
-    const view = this.#arrive(write);
-    if (!this.#machine.rmwMayStay || order.isFull) {
-      // One event: whoever has read by it has written by it too.
-      this.#addToRegister(into, view);
-      this.#views.add(at.reads, view);
-      if (order.load !== 'relaxed' || order.isFull) {
-        this.#views.add(at.known, view);
-      }
-    }
+    const arrived = this.#arrive(write);
+    knowledge.addToRegister(into, arrived);
+    knowledge.modified(arrived, order.isFull || order.load !== 'relaxed');
     if (order.isFull) {
-      this.#strongFence();
+      knowledge.strongFence();
     }
     this.#history.collect();
     return old;
@@ -393,85 +265,53 @@ export class ViewCore implements Core, HistoryReader {
 
   storeConditional(request: StoreRequest, succeeds: boolean): void {
     const { access, order, addressFrom, dataFrom, into } = request;
-    this.#begin();
     this.#reservation.drop();
-    const address = this.#viewOf(addressFrom);
-    this.#views.add(at.control, address);
+    const view = this.#knowledge.viewOf(addressFrom | dataFrom);
+    this.#knowledge.addressUsed(addressFrom);
     if (succeeds) {
       this.#queue.push({
         access,
         isRelease: order !== 'relaxed',
         isRcsc: order === 'release-rcsc',
         isRmw: true,
-        view: join(address, this.#viewOf(dataFrom)),
-        released: order === 'relaxed' ? noView : this.#everythingKnown,
+        view,
+        released: order === 'relaxed' ? noView : this.#knowledge.released,
         status: this.#machine.statusIsDependency ? into : -1,
       });
     }
-    this.#setRegister(into, noView);
+    this.#knowledge.setRegister(into, noView);
     this.#history.collect();
   }
 
+  /** Loads wait at a fence, and fences keep writes apart in the buffer; so a CPU waits only where other CPUs have to know. */
   waitsAt(fence: Fence): boolean {
     return !this.#history.isMultiCopyAtomic && isStrong(fence);
   }
 
   fence(fence: Fence): void {
-    this.#begin();
-    const views = this.#views;
-    if ((fence.read & accessKind.read) !== 0) {
-      views.add(at.known, views.get(at.reads));
-    }
-    if ((fence.input & accessKind.read) !== 0) {
-      views.add(at.known, views.get(at.input));
-    }
-    if ((fence.write & accessKind.read) !== 0) {
-      views.add(at.known, views.get(at.writes));
-    }
+    this.#knowledge.fence(fence);
     this.#queue.fence(fence);
     if (!this.#history.isMultiCopyAtomic) {
-      if ((fence.write & accessKind.write) !== 0) {
-        views.add(at.passedOn, views.get(at.writes));
+      if ((fence.write & accessKind.write) !== 0 && this.isDrained()) {
+        this.#knowledge.passOnWrites();
       }
       if (isStrong(fence)) {
-        this.#strongFence();
+        this.#knowledge.strongFence();
       }
     }
     this.#history.collect();
   }
 
-  /** Without multi-copy atomicity: all that is known here is known to all who pass such a fence later. */
-  #strongFence(): void {
-    if (this.#history.isMultiCopyAtomic) {
-      this.#views.add(at.known, join(this.#views.get(at.reads), this.#views.get(at.writes)));
-      return;
-    }
-    const views = this.#views;
-    const strong = this.#strongFences.views;
-    views.add(at.known, strong.get(0));
-    views.add(at.known, this.#everythingKnown);
-    views.add(at.passedOn, this.known);
-    strong.add(0, this.known);
-  }
-
-  get #everythingKnown(): View {
-    if (this.#history.isMultiCopyAtomic) {
-      return noView;
-    }
-    const views = this.#views;
-    return join(join(views.get(at.known), views.get(at.reads)), views.get(at.writes));
-  }
-
   combine(into: number, from: number): void {
-    this.#setRegister(into, this.#viewOf(from));
+    this.#knowledge.setRegister(into, this.#knowledge.viewOf(from));
   }
 
   branch(from: number): void {
-    this.#views.add(at.control, this.#viewOf(from));
+    this.#knowledge.branch(from);
   }
 
   contextSync(): void {
-    this.#views.add(at.known, this.#views.get(at.control));
+    this.#knowledge.contextSync();
     this.#history.collect();
   }
 
@@ -479,126 +319,79 @@ export class ViewCore implements Core, HistoryReader {
     return registers === 0 || !this.#queue.isAwaited(registers);
   }
 
-  retire(): void {
-    this.#isActive.set(0);
-    this.#reservation.drop();
-    this.#views.clear();
+  forget(registers: number): void {
+    this.#knowledge.forget(registers);
     this.#history.collect();
   }
 
-  /** Clears what registers depend on that no one reads again. */
-  forget(registers: number): void {
-    for (let register = 0; register < this.#views.length - at.registers; register += 1) {
-      if ((registers & (1 << register)) !== 0) {
-        this.#views.set(at.registers + register, noView);
-      }
+  retire(): void {
+    this.#knowledge.retire();
+    this.#reservation.drop();
+    this.#clearIfDone();
+    this.#history.collect();
+  }
+
+  /** What one knows who loads no more is for nobody, but where others learn it by its writes. */
+  #clearIfDone(): void {
+    if (this.#knowledge.isRetired && (this.#history.isMultiCopyAtomic || this.isDrained())) {
+      this.#knowledge.clear();
     }
   }
 
-  /** Rows of the buffer that may arrive now. */
-  leaving(): readonly number[] {
+  #leaving(): readonly number[] {
     return this.#queue.length === 0
       ? []
       : this.#queue.leaving((address, wordCount) => this.#isHeldByAnother(address, wordCount));
   }
 
-  letLeave(row: number): void {
+  #drainOne(context: StepContext): void {
+    const rows = this.#leaving();
+    const row = rows[context.choose('store that leaves the buffer', rows.length)] as number;
     this.#arrive(this.#queue.take(row));
+    this.#clearIfDone();
     this.#history.collect();
   }
 
-  #arrive(write: ReturnType<WriteQueue['take']>): View {
-    const { access, view, released, isRmw, isRcsc, status, blocksLoads } = write;
+  #arrive(write: QueuedWrite): View {
+    const { access, view, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
+    const knowledge = this.#knowledge;
+    const isMultiCopyAtomic = this.#history.isMultiCopyAtomic;
     this.#sink.apply(access);
     if (access.kind !== 'store') {
       return noView;
     }
     const row = this.#history.rowCount - 1;
-    const passedOn = this.#history.isMultiCopyAtomic ? noView : join(released, this.#views.get(at.passedOn));
+    const passedOn = isMultiCopyAtomic ? noView : this.#passedOnBy(write);
     this.#history.describeLast({ own: view, released: passedOn, isRmw });
     const arrived = this.#history.viewOfOthers(row);
-    const views = this.#views;
-    if (this.#isActive.get() === 0) {
+    if (knowledge.isRetired && isMultiCopyAtomic) {
       return arrived;
     }
     for (let word = 0; word < access.words.length; word += 1) {
-      const address = access.address + word * 4;
-      for (let earlier = 0; earlier <= row; earlier += 1) {
-        if (this.#history.overlaps(earlier, address, 1)) {
-          views.add((address & 4) === 0 ? at.seenEven : at.seenOdd, oneRow(earlier));
-        }
-      }
+      knowledge.see(access.address + word * 4, row);
     }
-    views.add(at.writes, arrived);
-    if (blocksLoads === true) {
-      views.add(at.known, arrived);
-    }
-    if (isRcsc) {
-      views.add(at.rcscReleases, arrived);
+    knowledge.arrived(arrived, { blocksLoads, isRcsc });
+    if (endsFence === true && !isMultiCopyAtomic) {
+      knowledge.passOnWrites();
     }
     if (status >= 0) {
-      this.#addToRegister(status, arrived);
+      knowledge.addToRegister(status, arrived);
     }
     return arrived;
   }
 
+  /** A release passes on what was known when it was issued, and the own writes before it, which have all arrived. */
+  #passedOnBy({ isRelease, released }: QueuedWrite): View {
+    const { passedOn, written } = this.#knowledge;
+    return isRelease ? join(join(released, written), passedOn) : passedOn;
+  }
+
   #isHeldByAnother(address: number, wordCount: number): boolean {
     return this.#cores.some((core) => core !== this && core.#queue.holds(address, wordCount));
-  }
-
-  /** A CPU that begins has done other work until now: it knows of every write so far. */
-  #begin(): void {
-    if (this.#isActive.get() === 0) {
-      this.#isActive.set(1);
-      this.#views.set(at.known, this.#history.all);
-    }
-  }
-
-  #viewOf(registers: number): View {
-    let view = noView;
-    for (let bits = registers; bits !== 0; bits &= bits - 1) {
-      view = join(view, this.#views.get(at.registers + 31 - Math.clz32(bits & -bits)));
-    }
-    return view;
-  }
-
-  #setRegister(register: number, view: View): void {
-    if (register >= 0) {
-      this.#views.set(at.registers + register, view);
-    }
-  }
-
-  #addToRegister(register: number, view: View): void {
-    if (register >= 0) {
-      this.#views.add(at.registers + register, view);
-    }
   }
 }
 
 function isStrong({ read, write }: Fence): boolean {
   const both = accessKind.read | accessKind.write;
   return (read & both) === both && (write & both) === both;
-}
-
-class Drain extends Operation<void> {
-  readonly label = 'store buffer drains';
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly #core: ViewCore;
-
-  constructor(core: ViewCore, maxNs: number) {
-    super(0, maxNs);
-    this.#core = core;
-  }
-
-  override ready(): boolean {
-    return this.#core.leaving().length > 0;
-  }
-
-  execute(context: StepContext): void {
-    const rows = this.#core.leaving();
-    this.#core.letLeave(rows[context.choose('store that leaves the buffer', rows.length)] as number);
-  }
 }

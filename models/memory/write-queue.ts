@@ -35,6 +35,8 @@ export interface QueuedWrite {
   readonly status: number;
   /** A fence has made later loads wait for it. */
   readonly blocksLoads?: boolean;
+  /** It was the last that a fence before later writes waited for. */
+  readonly endsFence?: boolean;
 }
 
 /**
@@ -183,7 +185,7 @@ export class WriteQueue {
     const kind = this.#kind(row);
     assert(kind !== 'fence', 'a write leaves the buffer');
     const flags = this.#flags(row);
-    const taken: QueuedWrite = {
+    const taken = {
       access: { kind, address: this.address(row), words },
       isRelease: (flags & flag.release) !== 0,
       isRcsc: (flags & flag.rcsc) !== 0,
@@ -194,14 +196,16 @@ export class WriteQueue {
       blocksLoads: (flags & flag.blocksLoads) !== 0,
     };
     entries.remove(row);
+    let endsFence = false;
     for (let fence = 0; fence < this.length; ) {
       if (this.#kind(fence) === 'fence' && !this.#hasBefore(fence, entries.get(fence, column.extra))) {
         entries.remove(fence);
+        endsFence = true;
       } else {
         fence += 1;
       }
     }
-    return taken;
+    return { ...taken, endsFence };
   }
 
   /** The last write that overlaps a place, or -1. */
@@ -234,6 +238,14 @@ export class WriteQueue {
 
   word(row: number, address: number): number {
     return this.#entries.get(row, column.firstWord + ((address - this.address(row)) >>> 2)) >>> 0;
+  }
+
+  words(row: number, address: number, wordCount: number): readonly number[] {
+    const words: number[] = [];
+    for (let word = address; word < address + wordCount * 4; word += 4) {
+      words.push(this.word(row, word));
+    }
+    return words;
   }
 
   view(row: number): View {

@@ -1,8 +1,8 @@
 import { Checkpoint, type Flow, Note, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { Iommu, RequestWalker } from '../iommu/iommu.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import { WalkStep } from '../vtd/walk-step.ts';
 import type { AtsEndpoint } from './ats-endpoint.ts';
 import { type AtsRequest, outcome } from './ats-request.ts';
 

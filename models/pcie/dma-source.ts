@@ -1,6 +1,6 @@
 import { Checkpoint, type Flow } from '../../sim/operation.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
 import type { RequestWalker } from '../iommu/iommu.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
 
 export interface DmaSourceConfig extends DmaRequest {
   /** How many requests, one after the other. */

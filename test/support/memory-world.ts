@@ -8,7 +8,7 @@ import { type SystemTrace, type TraceEvent, traceEventFields } from '../../model
 import { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Kernel } from '../../sim/kernel.ts';
-import type { Flow } from '../../sim/operation.ts';
+import { type Flow, Note } from '../../sim/operation.ts';
 import { Trace } from '../../sim/trace.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { Act, ampleLimits } from './tiny-world.ts';
@@ -56,7 +56,13 @@ export class MemoryWorld {
   /** A task on a CPU of its own number. */
   task(cpu: number, body: (cpu: Cpu) => Flow): this {
     const own = this.cpu(cpu);
-    this.kernel.addProcess({ name: `task on CPU ${cpu}`, kind: 'task', body: () => body(own) });
+    function* codeOf(): Flow {
+      yield new Note('begin', () => own.begin());
+      yield body(own);
+      yield new Note('end', () => own.retire());
+    }
+    const isWeak = this.model !== 'sc' && this.model !== 'x86-tso';
+    this.kernel.addProcess({ name: `task on CPU ${cpu}`, kind: 'task', body: isWeak ? codeOf : () => body(own) });
     return this;
   }
 

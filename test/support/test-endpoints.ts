@@ -1,4 +1,4 @@
-import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/vtd/device-tlb-port.ts';
+import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/iommu/device-tlb-port.ts';
 import type { VtdSystem } from '../../models/vtd-system.ts';
 import { Fifo } from '../../sim/containers.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';

@@ -5,7 +5,7 @@ import type { MemoryModelName } from '../../../models/memory/memory-model.ts';
 import { noDependencies } from '../../../models/memory/memory-model.ts';
 import { TsoCore } from '../../../models/memory/tso-core.ts';
 import { Arena } from '../../../sim/arena.ts';
-import type { Flow } from '../../../sim/operation.ts';
+import type { Flow, StepContext } from '../../../sim/operation.ts';
 import { MemoryWorld, registers } from '../../support/memory-world.ts';
 
 /*
@@ -270,7 +270,7 @@ describe('a store buffer', () => {
     });
     expect([core.peekWord(x), core.peekWord(x + 4), core.peekWord(y)]).toEqual([1, 2, y]);
     expect([canRead(x, 2), canRead(y, 1), canRead(y, 2), core.hasRoom()]).toEqual([true, true, true, false]);
-    while (!core.isDrained()) core.drainOldest();
+    while (!core.isDrained()) core.drain.execute({ choose: () => 0 } as unknown as StepContext);
     // All of them in one queue, in order; what was unsigned arrives unsigned.
     expect(arrived).toEqual(['store 0x100 1,2', 'register 0x140 3', 'flush 0x100 ', 'register 0xfed90088 4294967295']);
   });

@@ -1,5 +1,5 @@
 import { Operation, type StepContext } from '../../sim/operation.ts';
-import type { Window } from './vtd-config.ts';
+import type { Window } from './window.ts';
 
 /** Answers of look-up steps; faults are negative. */
 export const miss = 0;

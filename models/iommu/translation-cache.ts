@@ -5,8 +5,9 @@ import type { Channel } from '../../sim/trace.ts';
 import type { CacheName, SystemTrace, TraceEvent } from '../trace-events.ts';
 
 /**
- * Entries a translation can be built from: root, context, PASID directory, PASID entry; the leaf paging entry, if
- * software changes it; and entries of other devices or of earlier times that a paging-structure cache has brought in.
+ * Entries a translation can be built from: those that lead from the root to the tables of a request; the leaf paging
+ * entry, if software changes it; and more of either, those of other devices or of earlier times among them that a
+ * paging-structure cache has brought in.
  */
 export const leafSlot = 4;
 export const firstForeignSlot = 5;
@@ -156,7 +157,7 @@ export class TranslationCache {
     if (this.#filled.active) {
       const { sid, pasid, did, iova } = tags;
       const used = source.provenance(leafSlot) === 0 ? leafSlot : firstForeignSlot;
-      const length = source.provenance(firstForeignSlot) === 0 ? used : provenanceSlots;
+      const length = hasForeign(source) ? provenanceSlots : used;
       const provenance = Array.from({ length }, (_, slot) => source.provenance(slot));
       const { pointer } = source;
       this.#filled.emit({ kind: 'cache-filled', cache: this.name, sid, pasid, did, pointer, iova, provenance });
@@ -220,4 +221,13 @@ export interface CacheFill {
   readonly payload: { readonly length: number; word(position: number): number };
   readonly pointer: number;
   provenance(slot: number): number;
+}
+
+function hasForeign(source: CacheFill): boolean {
+  for (let slot = firstForeignSlot; slot < provenanceSlots; slot += 1) {
+    if (source.provenance(slot) !== 0) {
+      return true;
+    }
+  }
+  return false;
 }

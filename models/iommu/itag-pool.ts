@@ -4,10 +4,10 @@ import { Table } from '../../sim/containers.ts';
 
 const column = { sid: 0, received: 1, count: 2 } as const;
 
-/** A completion count of 0 stands for 8 (VT-d 4.3). */
+/** A completion count of 0 stands for 8 (PCIe ATS 10.3). */
 const countOfZero = 8;
 
-/** The tags by which answers of endpoints find the invalidation request they belong to (VT-d 4.3). */
+/** The tags by which answers of endpoints find the invalidation request they belong to (PCIe ATS 10.3). */
 export class ItagPool {
   readonly size: number;
   /** Requester ID plus 1, 0 while the tag is free, and the completions received. */
@@ -15,7 +15,7 @@ export class ItagPool {
 
   constructor(arena: Arena, size: number) {
     this.size = size;
-    this.#tags = new Table(arena, 'vtd.itags', size, column.count);
+    this.#tags = new Table(arena, 'itags', size, column.count);
   }
 
   get hasFree(): boolean {

@@ -1,12 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  closest,
-  type Diagnostic,
-  formatDiagnostic,
-  formatDiagnostics,
-  quote,
-  ScenarioError,
-} from '../../../scenarios/format/diagnostic.ts';
+import { closest, type Diagnostic, formatDiagnostic, formatDiagnostics, quote } from '../../diagnostics/diagnostic.ts';
+import { ScenarioError } from '../../scenarios/format/scenario-error.ts';
 
 const at = (column: number, endColumn: number, line = 1): Diagnostic => ({
   file: 'scenarios/vtd/x.yaml',
