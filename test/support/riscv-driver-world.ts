@@ -1,5 +1,6 @@
 import type { EntryModel } from '../../models/entry-registry.ts';
 import type { Iommu, RequestWalker } from '../../models/iommu/iommu.ts';
+import type { FlowDefinition } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { PageAllocator } from '../../models/linux/page-allocator.ts';
 import { type ErrorHandling, queueErrors, queueRegister } from '../../models/linux/riscv/command-queue.ts';
@@ -287,9 +288,13 @@ export class RiscvDriverWorld {
       system.registry.track(driver.device(name).contextAddress, `${name} context`, model('riscv-device-context', 8));
     }
     for (const [cpu, [name, sequence]] of Object.entries(sketch.tasks).entries()) {
-      system.addTask(name, { cpu, idleSteps: 0 }, function* (ownCpu) {
-        for (const [flow, values] of sequence) {
-          yield startFlow(flow, values, { cpu: ownCpu, riscv: driver });
+      const uses = sequence.map((use) => flowOf(use));
+      const loads = uses.flatMap(
+        ({ flow, values }) => flow.loads({ cpu: system.cpu(cpu), riscv: driver }, values) ?? [],
+      );
+      system.addTask(name, { cpu, idleSteps: 0, loads }, function* (ownCpu) {
+        for (const { flow, values } of uses) {
+          yield flow.start({ cpu: ownCpu, riscv: driver }, values);
         }
       });
     }
@@ -366,17 +371,15 @@ export class RiscvDriverWorld {
   }
 }
 
-function startFlow(
-  name: string,
-  values: Readonly<Record<string, unknown>>,
-  environment: Parameters<(typeof flows)[number]['start']>[0],
-) {
+/** The flow, and its parameters with the defaults filled in. */
+function flowOf([name, given]: FlowUse): {
+  readonly flow: FlowDefinition;
+  readonly values: Readonly<Record<string, unknown>>;
+} {
   const flow = flows.find((candidate) => candidate.name === name);
-  if (flow === undefined) {
-    throw new Error(`there is no flow ${name}`);
-  }
+  assert(flow !== undefined, `there is a flow ${name}`);
   const defaults = Object.entries(flow.parameters).flatMap(([key, spec]) =>
     'default' in spec ? [[key, spec.default] as const] : [],
   );
-  return flow.start(environment, { ...Object.fromEntries(defaults), ...values });
+  return { flow, values: { ...Object.fromEntries(defaults), ...given } };
 }
