@@ -1,5 +1,6 @@
+import { AArch64 } from './parse/aarch64.ts';
 import { checkAccesses } from './parse/access-widths.ts';
-import { readTable } from './parse/assembly.ts';
+import { type AssemblyDialect, readTable } from './parse/assembly.ts';
 import { readSections } from './parse/condition.ts';
 import { Cursor } from './parse/cursor.ts';
 import { type Header, readHeader } from './parse/header.ts';
@@ -75,8 +76,19 @@ function readThreads({ architecture }: Header, cursor: Cursor, reading: Reading)
     const program = new CProgram(cursor, reading);
     return { builders: program.read(), dialect: program };
   }
-  const dialect = architecture === 'x86' ? new X86(reading) : riscv;
+  const dialect = assemblyDialect(architecture, reading);
   return { builders: readTable(cursor, reading, dialect), dialect };
+}
+
+function assemblyDialect(architecture: 'x86' | 'riscv' | 'aarch64', reading: Reading): AssemblyDialect {
+  switch (architecture) {
+    case 'x86':
+      return new X86(reading);
+    case 'riscv':
+      return riscv;
+    case 'aarch64':
+      return new AArch64(reading);
+  }
 }
 
 function giveInitialValues(

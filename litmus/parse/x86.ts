@@ -5,11 +5,11 @@ import type { BinaryOperator, Expression } from '../program.ts';
 import type { AssemblyDialect } from './assembly.ts';
 import type { Cursor } from './cursor.ts';
 import { binary, extended, integer, old, register } from './expressions.ts';
+import { type FlagSource, Flags, flagConditionNames } from './flags.ts';
 import { unknownMnemonic } from './mnemonics.ts';
 import type { Reading, RegisterName } from './reading.ts';
 import type { ThreadBuilder } from './thread-builder.ts';
 import type { Token } from './tokens.ts';
-import { type FlagSource, Flags, flagConditionNames } from './x86-flags.ts';
 import { noteWideLocations, type Operand, readOperands, registerNamed } from './x86-operands.ts';
 
 type Width = 8 | 16 | 32 | 64;
