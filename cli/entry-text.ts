@@ -9,6 +9,7 @@ import { rootEntry } from '../models/vtd/entries/root-entry.ts';
 import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
 import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
 import { secondStagePagingEntry } from '../models/vtd/entries/second-stage-paging-entry.ts';
+import { assert } from '../sim/assert.ts';
 import { requesterText } from './requester-text.ts';
 
 interface ShownField {
@@ -56,7 +57,7 @@ const postedInterrupt: ShownEntry = {
   ],
 };
 
-const entries: Readonly<Record<Structure, ShownEntry>> = {
+const entries: Readonly<Partial<Record<Structure, ShownEntry>>> = {
   'interrupt-remapping-entry': {
     layout: remappedInterruptEntry,
     shown: [
@@ -121,7 +122,7 @@ const entries: Readonly<Record<Structure, ShownEntry>> = {
 
 /** Bytes of an entry of the structure. */
 export function entryByteCount(structure: Structure): number {
-  return entries[structure].layout.wordCount * 4;
+  return entryOf(structure).layout.wordCount * 4;
 }
 
 /**
@@ -153,7 +154,13 @@ export function fieldsText(structure: Structure, firstWord: number, words: reado
 function shownEntry(structure: Structure, firstWord: number, words: readonly number[]): ShownEntry {
   const { firstWord: modeWord, shift } = remappedInterruptEntry.fields.mode;
   const isRemapped = firstWord <= modeWord && (((words[modeWord - firstWord] ?? 0) >>> shift) & 1) === 0;
-  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entries[structure];
+  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entryOf(structure);
+}
+
+function entryOf(structure: Structure): ShownEntry {
+  const entry = entries[structure];
+  assert(entry !== undefined, `pictures know ${structure}`);
+  return entry;
 }
 
 /** Reader of the fields that lie in the part as a whole; undefined for the others. */

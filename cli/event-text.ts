@@ -18,6 +18,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return storeText(event, book);
     case 'load':
       return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
+    case 'older-value-seen':
+      return `an older value: memory has ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
     case 'barrier':
       return event.name;
     case 'line-flushed':

@@ -27,6 +27,10 @@ export interface Catalog {
     readonly parameters: Readonly<Record<string, FlowParameter>>;
   }[];
   readonly reachMarks: readonly { readonly name: string; readonly reachedWhen: string }[];
+  readonly kernelPrimitives: () => readonly {
+    readonly name: string;
+    readonly meanings: readonly { readonly model: string; readonly instruction: string; readonly orders: string }[];
+  }[];
 }
 
 export interface FlowParameter {

@@ -1,4 +1,5 @@
-import { formatDiagnostics, ScenarioError } from '../scenarios/format/diagnostic.ts';
+import { formatDiagnostics } from '../diagnostics/diagnostic.ts';
+import { ScenarioError } from '../scenarios/format/scenario-error.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 import { CommandError, fileErrorReason } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';

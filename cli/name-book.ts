@@ -115,6 +115,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'store-buffered':
     case 'store':
     case 'load':
+    case 'older-value-seen':
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':

@@ -307,6 +307,7 @@ function addList(program: Command, { io, library }: Ports, finish: Finish): void
     .option('--rules', 'the rules a run can break')
     .option('--flows', 'the driver flows, with their parameters')
     .option('--reach', 'the states that a case can insist on')
+    .option('--barriers', 'what kernel barriers and accesses are on each machine')
     .option('--json', 'print one JSON document')
     .addHelpText('after', examples(['list', 'list --flows']))
     .action((paths: string[], options: ListFlags) => finish(list(paths, options, { io, library })));
@@ -316,7 +317,7 @@ type ListFlags = { readonly [K in CatalogTable | 'json']?: true };
 
 async function list(paths: readonly string[], flags: ListFlags, { io, library }: Ports): Promise<ExitCode> {
   const { listCommand } = await import('./commands/list.ts');
-  const tables = (['rules', 'flows', 'reach'] as const).filter((table) => flags[table] === true);
+  const tables = (['rules', 'flows', 'reach', 'barriers'] as const).filter((table) => flags[table] === true);
   return listCommand({ paths, tables, json: flags.json === true }, io, library);
 }
 

@@ -1,4 +1,4 @@
-import { closest } from '../scenarios/format/diagnostic.ts';
+import { closest } from '../diagnostics/diagnostic.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
 
 export interface SelectedCase {

@@ -1,5 +1,5 @@
 import { Operation, type StepContext } from '../sim/operation.ts';
-import type { Window } from './vtd/vtd-config.ts';
+import type { Window } from './iommu/window.ts';
 
 /** For what hardware may do at any moment, or never. */
 export const anyTime: Window = { minNs: 0, maxNs: Number.POSITIVE_INFINITY };

@@ -2,49 +2,29 @@ import { Arena } from '../sim/arena.ts';
 import { assert, unmodelled } from '../sim/assert.ts';
 import { Cell } from '../sim/containers.ts';
 import { Kernel } from '../sim/kernel.ts';
-import { Choose, Delay, type Flow, WaitUntil } from '../sim/operation.ts';
+import { Choose, Delay, type Flow, Note, WaitUntil } from '../sim/operation.ts';
 import { Trace } from '../sim/trace.ts';
 import type { Checker, CheckerFacts } from './checkers/checker.ts';
 import type { ReachMark } from './checkers/reach.ts';
 import { EntryRegistry } from './entry-registry.ts';
-import { PageAllocator } from './linux/page-allocator.ts';
-import { DomainIds } from './linux/vtd/domain-ids.ts';
-import { InterruptTable } from './linux/vtd/interrupt-table.ts';
-import { QueuedInvalidation } from './linux/vtd/queued-invalidation.ts';
-import { VtdDriver } from './linux/vtd/vtd-driver.ts';
+import type { DeviceTlbPort } from './iommu/device-tlb-port.ts';
+import type { Iommu } from './iommu/iommu.ts';
 import { CacheEviction } from './memory/cache-eviction.ts';
+import { Cores } from './memory/cores.ts';
 import { Cpu } from './memory/cpu.ts';
+import { cpuRegisterCount } from './memory/cpu-operations.ts';
 import type { Access, AccessSink, Core } from './memory/memory-model.ts';
-import { lineBytes, PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
-import { SequentialCore } from './memory/sequential-core.ts';
-import { TsoCore } from './memory/tso-core.ts';
-import { WriteBuffer } from './memory/write-buffer.ts';
+import { PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
 import type { AtsConfig } from './pcie/ats-config.ts';
 import { AtsEndpoint } from './pcie/ats-endpoint.ts';
 import { AtsSource } from './pcie/ats-source.ts';
 import { type DmaSourceConfig, dmaSource } from './pcie/dma-source.ts';
 import { EndpointBus } from './pcie/endpoint-bus.ts';
-import { type InterruptSourceConfig, interruptSource } from './pcie/interrupt-source.ts';
 import type { SystemConfig } from './system-config.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-events.ts';
-import type { DeviceTlbPort } from './vtd/device-tlb-port.ts';
-import type { PostedDescriptor } from './vtd/posted-descriptors.ts';
-import { PrefetchBudget, Prefetcher } from './vtd/prefetcher.ts';
-import type { DmaRequest } from './vtd/table-reader.ts';
-import { registerOffset, TranslationUnit } from './vtd/translation-unit.ts';
 
-/** Where the VT-d registers are in physical address space, as on PCs: above all RAM a scenario can have. */
-const vtdRegisters = 0xfed9_0000;
-
-/** Where the other locks of the driver are in its page, a line each: behind the status words of the queue. */
-const lockArea = 2048;
-
-function registerOffsetOf(address: number): number {
-  if (address < vtdRegisters || address >= vtdRegisters + pageBytes) {
-    unmodelled(`a device register at 0x${address.toString(16)}`);
-  }
-  return address - vtdRegisters;
-}
+/** Where the registers of the first IOMMU are, those of each other a page on: above all RAM a scenario can have. */
+const registerWindow = 0xfed9_0000;
 
 /** A named range of memory, for pictures and messages. */
 export interface Place {
@@ -58,6 +38,8 @@ export interface DmaSourceOptions {
   readonly ats?: boolean;
   /** Address of the word that its requests wait for until it is not 0. */
   readonly doorbell?: number | undefined;
+  /** The IOMMU it is behind; left out: the first. */
+  readonly iommu?: Iommu;
 }
 
 /** What a process is to a reader: pictures have a column for each. */
@@ -69,8 +51,8 @@ export interface Agent {
 }
 
 /**
- * One simulated machine: the parts list. Build it, write the start state into memory, add tasks and sources, attach
- * checkers, then {@link seal} it; after that it runs any number of times.
+ * One simulated machine but for its IOMMU and the driver of that: the parts list. Build it, write the start state into
+ * memory, add tasks and sources, attach checkers, then {@link seal} it; after that it runs any number of times.
  */
 export class System {
   readonly config: SystemConfig;
@@ -79,79 +61,43 @@ export class System {
   readonly trace: SystemTrace;
   readonly memory: PhysicalMemory;
   readonly registry: EntryRegistry;
-  readonly unit: TranslationUnit;
-  readonly driver: VtdDriver;
-  readonly rootTable: number;
   readonly agents: Agent[] = [];
   readonly places: Place[] = [];
   readonly #cpus = new Map<number, Cpu>();
+  readonly #iommus: Iommu[] = [];
+  readonly #cores: Cores;
+  /** Tasks of each CPU that have not ended. */
+  readonly #tasksLeft = new Map<number, Cell>();
   readonly #endpoints = new EndpointBus();
   readonly #atRest: (() => void)[] = [];
-  readonly #prefetched: { readonly name: string; readonly request: DmaRequest }[] = [];
   #nextPage = 1;
 
-  /** `deviceTlbs`: who takes invalidation requests in place of the endpoints that are added. */
-  constructor(config: SystemConfig, deviceTlbs?: DeviceTlbPort) {
+  constructor(config: SystemConfig) {
     this.config = config;
     this.kernel = new Kernel(this.arena, config.limits);
     this.trace = new Trace<TraceEvent>(this.kernel, traceEventFields);
     this.memory = new PhysicalMemory(this.arena, {
       pageCount: config.memoryPages,
       coherentWalks: config.coherentWalks,
-      hasWriteBuffer: config.vtd.capabilities.RWBF === 1,
+      hasWriteBuffer: config.hasWriteBuffer,
     });
+    this.#cores = new Cores(this.arena, this.memory, config.memoryModel);
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, config.trackedEntries);
-    this.rootTable = this.allocatePage('root table');
-    const queueAddress = this.allocatePage('invalidation queue');
-    const driverPage = this.allocatePage('driver data');
-    this.unit = new TranslationUnit(config.vtd, {
-      arena: this.arena,
-      kernel: this.kernel,
-      memory: this.memory,
-      registry: this.registry,
-      trace: this.trace,
-      rootTable: this.rootTable,
-      queueAddress,
-      deviceTlbs: deviceTlbs ?? this.#endpoints,
-      writeBuffer: config.vtd.capabilities.RWBF === 1 ? new WriteBuffer(this.memory, this.trace) : undefined,
-    });
-    const { memoryPages: pageCount, cpu: timing } = config;
-    let nextLock = driverPage + lockArea;
-    this.driver = new VtdDriver({
-      arena: this.arena,
-      registry: this.registry,
-      pages: new PageAllocator({ arena: this.arena, trace: this.trace, pageCount, timing }),
-      domainIds: new DomainIds(this.arena, this.trace),
-      coherentWalks: config.coherentWalks,
-      capabilities: config.vtd.capabilities,
-      commandRegister: vtdRegisters + registerOffset.globalCommand,
-      statusRegister: vtdRegisters + registerOffset.globalStatus,
-      isScalable: config.vtd.mode === 'scalable',
-      lockAddress: this.#place('iommu->lock', driverPage, 4),
-      interrupts: new InterruptTable(this.#place('irq_2_ir_lock', driverPage + 2 * lineBytes, 4)),
-      placeLock: (name) => {
-        nextLock += lineBytes;
-        return this.#place(name, nextLock - lineBytes, 4);
-      },
-      trace: this.trace,
-      queue: new QueuedInvalidation(this.arena, {
-        places: {
-          ringAddress: queueAddress,
-          slotCount: config.vtd.queueSlots,
-          statusAddress: this.#place('desc_status', driverPage + 1024, 512),
-          lockAddress: this.#place('q_lock', driverPage + lineBytes, 4),
-          registers: {
-            status: vtdRegisters + registerOffset.faultStatus,
-            head: vtdRegisters + registerOffset.invalidationQueueHead,
-            tail: vtdRegisters + registerOffset.invalidationQueueTail,
-            error: vtdRegisters + registerOffset.invalidationQueueError,
-          },
-        },
-        generation: config.linux.queuedInvalidation,
-        trace: this.trace,
-        isPresent: (sid) => this.driver.isPresent(sid),
-      }),
-    });
+  }
+
+  /** Makes an IOMMU part of the machine. */
+  protected addIommu(iommu: Iommu): void {
+    this.#iommus.push(iommu);
+  }
+
+  /** Address of the registers of the IOMMU that is added next. */
+  protected get nextRegisters(): number {
+    return registerWindow + this.#iommus.length * pageBytes;
+  }
+
+  /** Where invalidation requests to device TLBs go. */
+  protected get endpoints(): DeviceTlbPort {
+    return this.#endpoints;
   }
 
   /** The next free 4 KB page of RAM, all zero. Page 0 is never given out: a pointer of 0 leads to it. */
@@ -159,7 +105,7 @@ export class System {
     const address = this.#nextPage * pageBytes;
     assert(address < this.memory.byteCount, 'RAM has a free page');
     this.#nextPage += 1;
-    return this.#place(name, address, pageBytes);
+    return this.place(name, address, pageBytes);
   }
 
   /** CPU `number`, made when first asked for. */
@@ -173,9 +119,8 @@ export class System {
       memoryModel: this.config.memoryModel,
       timing: this.config.cpu,
       trace: this.trace,
-      writeLocked: (address, words) => this.#sink(number).apply({ kind: 'store', address, words }),
-      readRegister: (address, wordCount) => this.unit.readRegister(registerOffsetOf(address), wordCount),
-      peekRegister: (address, wordCount) => this.unit.peekRegister(registerOffsetOf(address), wordCount),
+      readRegister: (address, wordCount) => this.#iommuAt(address).readRegister(address % pageBytes, wordCount),
+      peekRegister: (address, wordCount) => this.#iommuAt(address).peekRegister(address % pageBytes, wordCount),
     });
     this.#cpus.set(number, cpu);
     return cpu;
@@ -189,30 +134,54 @@ export class System {
     const { cpu: cpuNumber, idleSteps } = task;
     const cpu = this.cpu(cpuNumber);
     const { stepNs, preemptMaxNs } = this.config.cpu;
+    const left = this.#taskCount(cpuNumber);
     function* start(): Flow {
       const idle = new Delay(stepNs, preemptMaxNs, 'other work');
       for (let left = yield* new Choose(`start of ${name}`, idleSteps + 1, 'idle'); left > 0; left -= 1) {
         yield idle;
       }
+      if (left !== undefined) {
+        yield new Note('begin of a task', () => cpu.begin());
+      }
       yield body(cpu);
+      if (left !== undefined) {
+        yield new Note('end of a task', () => {
+          left.set(left.get() - 1);
+          if (left.get() === 0) {
+            cpu.retire();
+          }
+        });
+      }
     }
     this.kernel.addProcess({ name, kind: 'task', body: start });
     this.agents.push({ process: name, column: `CPU ${cpuNumber} (${name})` });
   }
 
+  /** Counts the tasks of a CPU where the memory model wants to know when its code has ended. */
+  #taskCount(cpu: number): Cell | undefined {
+    const { memoryModel } = this.config;
+    if (memoryModel === 'sc' || memoryModel === 'x86-tso') {
+      return undefined;
+    }
+    const left = this.#tasksLeft.get(cpu) ?? new Cell(this.arena, `cpu${cpu}.tasks-left`);
+    this.#tasksLeft.set(cpu, left);
+    left.set(left.get() + 1);
+    return left;
+  }
+
   /** ATS of a function, enabled; before its sources of requests. */
-  addEndpoint(name: string, sid: number, config: AtsConfig): void {
+  addEndpoint(name: string, sid: number, config: AtsConfig, iommu = this.#iommu): void {
     const { arena, trace } = this;
-    const { link } = this.config.vtd.timing;
-    const answer = (itag: number): void => this.unit.queue.completeDeviceTlb(sid, itag, 1);
+    const { link } = iommu.timing;
+    const answer = (itag: number): void => iommu.completeDeviceTlb(sid, itag, 1);
     this.#endpoints.add(new AtsEndpoint({ name, sid }, config, { arena, trace, link, answer }));
   }
 
   /** A device that issues requests; its walker is part of the IOMMU. */
-  addDmaSource(name: string, source: DmaSourceConfig, { ats = false, doorbell }: DmaSourceOptions = {}): void {
-    const walker = this.unit.addWalker(name);
+  addDmaSource(name: string, source: DmaSourceConfig, options: DmaSourceOptions = {}): void {
+    const { ats = false, doorbell, iommu = this.#iommu } = options;
+    const walker = iommu.addWalker(name);
     const { repeat, ...request } = source;
-    this.#prefetched.push({ name, request });
     const begun = (requests: () => Flow): (() => Flow) =>
       doorbell === undefined ? requests : () => this.#afterDoorbell(doorbell, requests);
     if (!ats) {
@@ -222,7 +191,7 @@ export class System {
     }
     const endpoint = this.#endpoints.endpoint(source.sid);
     assert(endpoint !== undefined, `a device with ATS has the requester ID of ${name}`);
-    const { timing } = this.config.vtd;
+    const { timing } = iommu;
     const asked = endpoint.addRequest(name, request);
     const atsSource = new AtsSource({ endpoint, request: asked, walker, trace: this.trace, timing });
     this.kernel.addProcess({ name, kind: 'task', body: begun(() => atsSource.requests(repeat)) });
@@ -232,37 +201,6 @@ export class System {
   *#afterDoorbell(address: number, requests: () => Flow): Flow {
     yield new WaitUntil('its doorbell', () => this.memory.read(address) !== 0);
     yield requests();
-  }
-
-  /** Walks ahead of the requests of every source. */
-  #addPrefetch(limit: number): void {
-    const budget = new PrefetchBudget(this.arena, limit);
-    for (const { name, request } of this.#prefetched) {
-      const process = `prefetch for ${name}`;
-      const walker = this.unit.addWalker(process);
-      const prefetcher = new Prefetcher(this.arena, process, { budget, walker, request });
-      const decision = `${process}, decided`;
-      this.kernel.addProcess({ name: decision, kind: 'optional', body: prefetcher.decisionStep() });
-      this.kernel.addProcess({ name: process, kind: 'engine', body: () => prefetcher.walks() });
-      this.agents.push({ process: decision, column: 'IOMMU' }, { process, column: 'IOMMU' });
-    }
-  }
-
-  /** Switches interrupt remapping on, with a table in which no entry is present. */
-  remapInterrupts(descriptors: readonly (PostedDescriptor & { readonly name: string })[]): void {
-    const table = this.allocatePage('interrupt remapping table');
-    for (const { name, address } of descriptors) {
-      this.#place(name, address, lineBytes);
-    }
-    this.driver.interrupts.address = table;
-    this.unit.remapInterrupts(table, descriptors);
-  }
-
-  /** A device that raises interrupts; they are remapped by the IOMMU. */
-  addInterruptSource(name: string, source: InterruptSourceConfig): void {
-    const requester = this.unit.addInterruptRequester(name);
-    this.kernel.addProcess({ name, kind: 'task', body: () => interruptSource(requester, source) });
-    this.agents.push({ process: name, column: 'IOMMU' });
   }
 
   attachChecker(checker: Checker, facts: CheckerFacts): void {
@@ -293,12 +231,11 @@ export class System {
 
   /** Ends building: what memory and caches hold now is the start of every run. */
   seal(): void {
-    if (this.config.vtd.prefetchLimit > 0) {
-      this.#addPrefetch(this.config.vtd.prefetchLimit);
-    }
-    this.unit.addEngines();
-    for (const process of this.unit.engineNames) {
-      this.agents.push({ process, column: 'IOMMU' });
+    for (const iommu of this.#iommus) {
+      iommu.addEngines();
+      for (const process of iommu.engineNames) {
+        this.agents.push({ process, column: 'IOMMU' });
+      }
     }
     for (const endpoint of this.#endpoints.list()) {
       const process = `${endpoint.name} device TLB`;
@@ -307,7 +244,7 @@ export class System {
     }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
-      const isBuffered = this.config.vtd.capabilities.RWBF === 1;
+      const isBuffered = this.config.hasWriteBuffer;
       const process = isBuffered ? 'write buffer' : 'cache eviction';
       this.kernel.addProcess({ name: process, kind: 'optional', body: eviction.evictStep() });
       this.agents.push({ process, column: isBuffered ? 'write buffer' : 'CPU caches' });
@@ -329,14 +266,13 @@ export class System {
   }
 
   #core(number: number): Core {
-    const sink = this.#sink(number);
-    if (this.config.memoryModel === 'sc') {
-      return new SequentialCore(sink);
+    const { storeBuffer: buffer } = this.config;
+    const core = this.#cores.add({ cpu: number, sink: this.#sink(number), buffer, registerCount: cpuRegisterCount });
+    if (core.drain !== undefined) {
+      const name = `CPU ${number} store buffer`;
+      this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
+      this.agents.push({ process: name, column: `CPU ${number}` });
     }
-    const core = new TsoCore(this.arena, `cpu${number}.store-buffer`, this.config.storeBuffer, sink);
-    const name = `CPU ${number} store buffer`;
-    this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
-    this.agents.push({ process: name, column: `CPU ${number}` });
     return core;
   }
 
@@ -360,17 +296,31 @@ export class System {
             if (stores.active) {
               stores.emit({ kind: 'store', address, words, cpu });
             }
-            this.memory.write(address, words, 0, words.length);
+            this.memory.write(address, words, 0, words.length, cpu);
         }
       },
     };
   }
 
   #writeRegister(address: number, words: readonly number[]): void {
-    this.unit.writeRegister(registerOffsetOf(address), words);
+    this.#iommuAt(address).writeRegister(address % pageBytes, words);
   }
 
-  #place(name: string, address: number, byteCount: number): number {
+  /** The first one, which most machines have only. */
+  get #iommu(): Iommu {
+    const [first] = this.#iommus;
+    assert(first !== undefined, 'the machine has an IOMMU');
+    return first;
+  }
+
+  #iommuAt(address: number): Iommu {
+    return (
+      this.#iommus[Math.floor((address - registerWindow) / pageBytes)] ??
+      unmodelled(`a device register at 0x${address.toString(16)}`)
+    );
+  }
+
+  protected place(name: string, address: number, byteCount: number): number {
     this.places.push({ name, address, byteCount });
     return address;
   }

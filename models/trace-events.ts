@@ -1,7 +1,6 @@
 import type { FieldNames, Trace } from '../sim/trace.ts';
 
-/** A software-owned table entry that hardware reads; see EntryRegistry. */
-export type Structure =
+export type VtdStructure =
   | 'root-entry'
   | 'scalable-root-entry'
   | 'context-entry'
@@ -11,6 +10,17 @@ export type Structure =
   | 'interrupt-remapping-entry'
   | 'first-stage-paging-entry'
   | 'second-stage-paging-entry';
+
+export type RiscvStructure =
+  | 'riscv-ddt-entry'
+  | 'riscv-device-context'
+  | 'riscv-pdt-entry'
+  | 'riscv-process-context'
+  | 'riscv-first-stage-pte'
+  | 'riscv-second-stage-pte';
+
+/** A software-owned table entry that hardware reads; see EntryRegistry. */
+export type Structure = VtdStructure | RiscvStructure;
 
 /** Of events of the interrupt entry cache `pasid` is the interrupt index. */
 export type CacheName =
@@ -35,6 +45,8 @@ export type TraceEvent =
   | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'store'; readonly address: number; readonly words: readonly number[]; readonly cpu: number }
   | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
+  /** A load has given an older value than memory has, which is `words`. */
+  | { readonly kind: 'older-value-seen'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
@@ -279,6 +291,9 @@ export type TraceEvent =
   | { readonly kind: 'flow-note'; readonly text: string }
   | { readonly kind: 'violation'; readonly rule: string; readonly message: string; readonly source: string };
 
+/** `pointer` of a cache row whose tag stands with no table: it passes addresses through. */
+export const noPointer = -1;
+
 const versionsPerEntry = 256;
 
 /** One entry that a translation was built from, and the declared configuration it was read as. */
@@ -299,6 +314,7 @@ export type SystemTrace = Trace<TraceEvent>;
 /** Field order of each event, for digests and logs. */
 export const traceEventFields: FieldNames<TraceEvent> = {
   'store-buffered': ['address', 'words'],
+  'older-value-seen': ['address', 'words'],
   store: ['address', 'words', 'cpu'],
   load: ['address', 'words'],
   barrier: ['name'],

@@ -1,6 +1,6 @@
 import { interruptEntryFor } from '../models/linux/vtd/interrupt-table.ts';
-import type { System } from '../models/system.ts';
 import { encodePostedInterruptDescriptor } from '../models/vtd/entries/posted-interrupt-descriptor.ts';
+import type { VtdSystem } from '../models/vtd-system.ts';
 import { assert } from '../sim/assert.ts';
 import { interruptEntriesOf, interruptIndicesOf } from './format/interrupt-plan.ts';
 import type { World } from './format/schema.ts';
@@ -11,7 +11,7 @@ import type { World } from './format/schema.ts';
  */
 export function assembleInterrupts(
   world: World,
-  system: Pick<System, 'driver' | 'memory' | 'remapInterrupts'>,
+  system: Pick<VtdSystem, 'driver' | 'memory' | 'remapInterrupts'>,
 ): readonly { readonly address: number; readonly name: string }[] {
   if (interruptIndicesOf(world).length === 0) {
     return [];

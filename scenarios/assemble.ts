@@ -7,8 +7,7 @@ import { contextEntryFor } from '../models/linux/vtd/context-entry-update.ts';
 import { pasidEntryFor } from '../models/linux/vtd/pasid-encoding.ts';
 import type { Domain } from '../models/linux/vtd/vtd-driver.ts';
 import { valueOfWords } from '../models/qword.ts';
-import { System } from '../models/system.ts';
-import type { SystemConfig } from '../models/system-config.ts';
+import type { VtdSystemConfig } from '../models/system-config.ts';
 import { defaultCapabilities } from '../models/vtd/capabilities.ts';
 import { encodePasidDirectoryEntry } from '../models/vtd/entries/pasid-directory-entry.ts';
 import { encodeRootEntry } from '../models/vtd/entries/root-entry.ts';
@@ -16,6 +15,7 @@ import { encodeScalableContextEntry } from '../models/vtd/entries/scalable-conte
 import { encodeScalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
 import { vtdEntryModels } from '../models/vtd/entry-models.ts';
 import { faultReasons } from '../models/vtd/fault-reasons.ts';
+import { VtdSystem } from '../models/vtd-system.ts';
 import { assert } from '../sim/assert.ts';
 
 import { assembleInterrupts } from './assemble-interrupts.ts';
@@ -39,7 +39,7 @@ import { inlineTask } from './inline-steps.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
-  readonly system: System;
+  readonly system: VtdSystem;
   readonly entryNames: readonly string[];
   /** Names of `reach` that a run has reached; filled while runs go on. */
   readonly reached: Set<string>;
@@ -69,13 +69,13 @@ export function assemble(world: World, reach: readonly string[]): AssembledWorld
 
 class Assembly {
   readonly #world: World;
-  readonly #system: System;
+  readonly #system: VtdSystem;
   readonly #owners: EntryOwner[] = [];
   readonly #pages = new Map<string, number>();
 
   constructor(world: World) {
     this.#world = world;
-    this.#system = new System(systemConfigOf(world));
+    this.#system = new VtdSystem(systemConfigOf(world));
   }
 
   build(reach: readonly string[]): AssembledWorld {
@@ -329,7 +329,7 @@ class Assembly {
   }
 }
 
-function systemConfigOf({ platform, limits }: World): SystemConfig {
+function systemConfigOf({ platform, limits }: World): VtdSystemConfig {
   const { iommu } = platform;
   return {
     limits,

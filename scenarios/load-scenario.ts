@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { byPosition, closest, type Diagnostic } from '../diagnostics/diagnostic.ts';
 import { checkReferences, reachNames, ruleNames } from './format/check-references.ts';
-import { byPosition, closest, type Diagnostic, ScenarioError } from './format/diagnostic.ts';
 import {
   type CaseToExpand,
   caseKeys,
@@ -13,6 +13,7 @@ import {
 } from './format/expand-cases.ts';
 import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
+import { ScenarioError } from './format/scenario-error.ts';
 import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
 import { findVariables, substitute, substitutedSize, type Variables } from './format/substitute.ts';
 import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { ScenarioError } from './format/diagnostic.ts';
+import { ScenarioError } from './format/scenario-error.ts';
 
 const maxFileBytes = 1 << 20;
 

@@ -2,7 +2,7 @@
 
 export { type ExploreOptions, exploreCase } from './explore-case.ts';
 export { type FlipReport, type FlipStep, type FlipsReport, flipCase } from './flip-case.ts';
-export { ScenarioError } from './format/diagnostic.ts';
+export { ScenarioError } from './format/scenario-error.ts';
 export { type LoadedScenario, loadScenario, loadScenarioFile, type ScenarioCase } from './load-scenario.ts';
 export type {
   CaseReport,

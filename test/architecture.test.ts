@@ -28,6 +28,10 @@ describe('a planted import', () => {
     ['sim/bad.ts', '../cli/a.ts', 'sim/ may not import cli/'],
     ['models/vtd/bad.ts', '../../scenarios/a.ts', 'models/ may not import scenarios/'],
     ['scenarios/bad.ts', '../cli/a.ts', 'scenarios/ may not import cli/'],
+    ['models/bad.ts', '../litmus/a.ts', 'models/ may not import litmus/'],
+    ['scenarios/bad.ts', '../litmus/a.ts', 'scenarios/ may not import litmus/'],
+    ['litmus/bad.ts', '../scenarios/a.ts', 'litmus/ may not import scenarios/'],
+    ['litmus/bad.ts', 'node:fs', 'litmus/ may not import the package node:fs'],
     ['cli/bad.ts', '../test/support/a.ts', 'cli/ may not import test/'],
     ['cli/bad.ts', '../package.json', 'cli/ may not import package.json'],
     ['sim/bad.ts', './a.js', './a.js must name the .ts file'],
@@ -61,7 +65,7 @@ describe('a planted import', () => {
     ["let a: import('../models/a.ts').A;", 8],
     ["const a = import('../models/a.ts');", 11],
     ['const a = import(`../models/a.ts`);', 11],
-    ["import {\n  a,\n  type B,\n} from '../models/a.ts';", 1],
+    ["import { \n  a, \n  type B, \n } from '../models/a.ts';", 1],
   ])('is seen when it is written %j', (statement, column) => {
     expect(violationsIn({ 'sim/bad.ts': statement })).toEqual([`sim/bad.ts:1:${column}: sim/ may not import models/`]);
   });

@@ -10,7 +10,7 @@ import { expectedText } from '../verdict-text.ts';
 import { printableText, wrapText } from '../wrap-text.ts';
 
 /** What can be listed instead of scenarios. */
-export type CatalogTable = 'rules' | 'flows' | 'reach';
+export type CatalogTable = 'rules' | 'flows' | 'reach' | 'barriers';
 
 export interface ListCommandOptions {
   readonly paths: readonly string[];
@@ -51,7 +51,12 @@ function listTables({ tables, json }: ListCommandOptions, io: CliIo, catalog: Ca
   io.stdout.write(`${tables.map((table) => catalogText(catalog, table)).join('\n\n')}\n`);
 }
 
-const jsonNames: Readonly<Record<CatalogTable, string>> = { rules: 'rules', flows: 'flows', reach: 'reachMarks' };
+const jsonNames: Readonly<Record<CatalogTable, string>> = {
+  rules: 'rules',
+  flows: 'flows',
+  reach: 'reachMarks',
+  barriers: 'barriers',
+};
 
 function scenariosJson(scenarios: readonly LoadedScenario[], problems: readonly InputProblem[]): object {
   return {
@@ -80,12 +85,14 @@ function scenarioText({ name, title, cases }: LoadedScenario): string {
   return [`${name}: ${title}`, ...rows].map(printableText).join('\n');
 }
 
-function catalogText({ rules, flows, reachMarks }: Catalog, table: CatalogTable): string {
+function catalogText({ rules, flows, reachMarks, kernelPrimitives }: Catalog, table: CatalogTable): string {
   switch (table) {
     case 'rules':
       return definitions(rules.map(({ rule, brokenWhen }) => ({ name: rule, texts: [brokenWhen] })));
     case 'reach':
       return definitions(reachMarks.map(({ name, reachedWhen }) => ({ name, texts: [reachedWhen] })));
+    case 'barriers':
+      return kernelPrimitives().map(primitiveText).join('\n\n');
     case 'flows':
       return definitions(
         flows.map(({ name, summary, source, parameters }) => ({
@@ -98,6 +105,14 @@ function catalogText({ rules, flows, reachMarks }: Catalog, table: CatalogTable)
         })),
       );
   }
+}
+
+function primitiveText({ name, meanings }: ReturnType<Catalog['kernelPrimitives']>[number]): string {
+  const width = meanings.reduce((widest, { instruction }) => Math.max(widest, instruction.length), 0);
+  const rows = meanings.map(
+    ({ model, instruction, orders }) => `  ${model.padEnd(8)}  ${instruction.padEnd(width)}  ${orders}`,
+  );
+  return [name, ...rows].map(printableText).join('\n');
 }
 
 function parameterText({ type, summary, values, default: fallback }: FlowParameter): string {
@@ -115,12 +130,14 @@ function indented(text: string): readonly string[] {
   return wrapText(text, textWidth - 2).map((line) => `  ${line}`);
 }
 
-function catalogJson({ rules, flows, reachMarks }: Catalog, table: CatalogTable): readonly object[] {
+function catalogJson({ rules, flows, reachMarks, kernelPrimitives }: Catalog, table: CatalogTable): readonly object[] {
   switch (table) {
     case 'rules':
       return rules.map(({ rule, brokenWhen, stopsRun }) => ({ rule, brokenWhen, stopsRun }));
     case 'reach':
       return reachMarks.map(({ name, reachedWhen }) => ({ name, reachedWhen }));
+    case 'barriers':
+      return kernelPrimitives();
     case 'flows':
       return flows.map(({ name, summary, source, parameters }) => ({
         name,

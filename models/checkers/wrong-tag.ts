@@ -1,8 +1,9 @@
 import { Cell, Table } from '../../sim/containers.ts';
 import { getField } from '../entry-layout.ts';
+import { noPointer } from '../trace-events.ts';
 import { contextEntry } from '../vtd/entries/context-entry.ts';
 import { pasidEntry } from '../vtd/entries/pasid-entry.ts';
-import { noPointer, taggedContextPointer, taggedPointer } from '../vtd/entries/tagged-pointer.ts';
+import { taggedContextPointer, taggedPointer } from '../vtd/entries/tagged-pointer.ts';
 import type { Checker } from './checker.ts';
 
 /** More than the entry registry has configurations for the structures that carry a tag. */

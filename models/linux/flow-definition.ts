@@ -1,5 +1,7 @@
+import { assert } from '../../sim/assert.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Cpu } from '../memory/cpu.ts';
+import type { RiscvDriver } from './riscv/riscv-driver.ts';
 import type { VtdDriver } from './vtd/vtd-driver.ts';
 
 /** In place of a domain: the entry is not present. No domain has this name. */
@@ -40,34 +42,71 @@ type ParameterValue<S extends ParameterSpec> = S extends { readonly type: 'pasid
 
 export type FlowArguments<P extends Record<string, ParameterSpec>> = { readonly [K in keyof P]: ParameterValue<P[K]> };
 
-/** What a flow runs with: its CPU and the driver it is part of. */
-export interface FlowEnvironment {
+/** The IOMMU that a driver is for. */
+export type IommuModel = 'vtd' | 'riscv';
+
+/** What a flow of the intel-iommu driver runs with: its CPU and the driver it is part of. */
+export interface VtdFlowEnvironment {
   readonly cpu: Cpu;
   readonly vtd: VtdDriver;
 }
+
+/** The same of the RISC-V IOMMU driver. */
+export interface RiscvFlowEnvironment {
+  readonly cpu: Cpu;
+  readonly riscv: RiscvDriver;
+}
+
+export type FlowEnvironment = VtdFlowEnvironment | RiscvFlowEnvironment;
 
 export interface FlowDefinition {
   readonly name: string;
   readonly summary: string;
   /** The mail, commit or document the sequence comes from. */
   readonly source: string;
-  /** The mode whose tables it writes; left out where its parameters say so, or both have them. */
+  readonly iommu: IommuModel;
+  /** Of VT-d: the mode whose tables it writes; left out where its parameters say so, or both have them. */
   readonly mode?: 'legacy' | 'scalable';
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
+  /** In a machine with its IOMMU. */
   start(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): Flow;
 }
 
-/** Ties the types of the arguments to the parameter table; the scenario format has checked the values against it. */
-export function defineFlow<const P extends Record<string, ParameterSpec>>(definition: {
-  readonly name: string;
-  readonly summary: string;
-  readonly source: string;
-  readonly mode?: 'legacy' | 'scalable';
+type Definition<P extends Record<string, ParameterSpec>, E> = Pick<
+  FlowDefinition,
+  'name' | 'summary' | 'source' | 'mode'
+> & {
   readonly parameters: P;
-  readonly start: (environment: FlowEnvironment, values: FlowArguments<P>) => Flow;
-}): FlowDefinition {
+  readonly start: (environment: E, values: FlowArguments<P>) => Flow;
+};
+
+/**
+ * A flow of the intel-iommu driver. Ties the types of the arguments to the parameter table; the scenario format has
+ * checked the values against it.
+ */
+export function defineFlow<const P extends Record<string, ParameterSpec>>(
+  definition: Definition<P, VtdFlowEnvironment>,
+): FlowDefinition {
   return {
     ...definition,
-    start: (environment, values) => definition.start(environment, values as FlowArguments<P>),
+    iommu: 'vtd',
+    start(environment, values) {
+      assert('vtd' in environment, `${definition.name} runs beside VT-d`);
+      return definition.start(environment, values as FlowArguments<P>);
+    },
+  };
+}
+
+/** A flow of the RISC-V IOMMU driver, in the same way. */
+export function defineRiscvFlow<const P extends Record<string, ParameterSpec>>(
+  definition: Omit<Definition<P, RiscvFlowEnvironment>, 'mode'>,
+): FlowDefinition {
+  return {
+    ...definition,
+    iommu: 'riscv',
+    start(environment, values) {
+      assert('riscv' in environment, `${definition.name} runs beside a RISC-V IOMMU`);
+      return definition.start(environment, values as FlowArguments<P>);
+    },
   };
 }

@@ -1,4 +1,8 @@
 import type { FlowDefinition } from './flow-definition.ts';
+import { attachBlocking, attachIdentity, attachPaging } from './riscv/attach.ts';
+import { domainAlloc, domainFree } from './riscv/domain-life.ts';
+import { freeTable, remap, map as riscvMap, unmap as riscvUnmap } from './riscv/page-table-update.ts';
+import { queueInterrupt } from './riscv/queue-interrupt.ts';
 import { contextClear, contextReplace, contextSetup } from './vtd/context-entry-update.ts';
 import { copiedContextReplace, scalableContextClear } from './vtd/context-teardown.ts';
 import { attach, detach } from './vtd/domain-attach.ts';
@@ -31,4 +35,14 @@ export const flows: readonly FlowDefinition[] = [
   detach,
   unmap,
   map,
+  attachPaging,
+  attachBlocking,
+  attachIdentity,
+  riscvUnmap,
+  riscvMap,
+  remap,
+  freeTable,
+  domainAlloc,
+  domainFree,
+  queueInterrupt,
 ];

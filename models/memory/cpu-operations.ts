@@ -3,8 +3,16 @@ import { Operation, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { valueOfWords, wordsOfValue } from '../qword.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import { type BarrierName, barrierTable } from './barriers.ts';
-import type { Core, MemoryModelName } from './memory-model.ts';
+import type { Fence } from './access-order.ts';
+import { type BarrierName, barrierMeaning } from './barriers.ts';
+import { type LoadName, loadMeaning, registerReadMeaning, type StoreName, storeMeaning } from './kernel-accesses.ts';
+import {
+  type AcceptsWords,
+  type Core,
+  type LoadRequest,
+  type MemoryModelName,
+  noDependencies,
+} from './memory-model.ts';
 
 export interface CpuTiming {
   /** Least time a step takes. */
@@ -18,8 +26,6 @@ export interface CpuPorts {
   readonly memoryModel: MemoryModelName;
   readonly timing: CpuTiming;
   readonly trace: SystemTrace;
-  /** Writes atomically and at once, as a locked instruction does; the core is drained. */
-  readonly writeLocked: (address: number, words: readonly number[]) => void;
   readonly readRegister: (address: number, wordCount: number) => readonly number[];
   /** The same for a guard: no one sees it. */
   readonly peekRegister: (address: number, wordCount: number) => readonly number[];
@@ -27,31 +33,79 @@ export interface CpuPorts {
 
 export type Width = 32 | 64 | 128;
 
+/** A driver CPU keeps track of one dependency: on its last load. It is in register 0. */
+export const cpuRegisterCount = 1;
+const lastLoad = 1;
+
 export interface PlainStore {
   readonly address: number;
   readonly widthBits: Width;
   readonly value: bigint;
 }
 
+/** `dependent`: the address came from this CPU's last load, as in a walk of an RCU list. */
+export type LoadOrderName = 'relaxed' | 'acquire' | 'dependent';
 /** What the operations of one CPU share. */
 export class CpuCore {
   readonly ports: CpuPorts;
   readonly loads: Channel<Extract<TraceEvent, { kind: 'load' }>>;
   readonly barriers: Channel<Extract<TraceEvent, { kind: 'barrier' }>>;
   readonly #buffered: Channel<Extract<TraceEvent, { kind: 'store-buffered' }>>;
+  readonly #older: Channel<Extract<TraceEvent, { kind: 'older-value-seen' }>>;
 
   constructor(ports: CpuPorts) {
     this.ports = ports;
     this.loads = ports.trace.channel('load');
     this.barriers = ports.trace.channel('barrier');
     this.#buffered = ports.trace.channel('store-buffered');
+    this.#older = ports.trace.channel('older-value-seen');
   }
 
-  write(kind: 'store' | 'register', address: number, words: readonly number[]): void {
-    if (this.#buffered.active && this.ports.memoryModel !== 'sc' && kind === 'store') {
+  write(name: StoreName, address: number, words: readonly number[]): void {
+    const { core, memoryModel } = this.ports;
+    const { before, order, after } = storeMeaning(name, memoryModel);
+    const kind = name === 'writel' || name === 'writel_relaxed' ? 'register' : 'store';
+    this.fence(before);
+    if (this.#buffered.active && memoryModel !== 'sc' && kind === 'store') {
       this.#buffered.emit({ kind: 'store-buffered', address, words });
     }
-    this.ports.core.write({ kind, address, words });
+    core.write({ access: { kind, address, words }, order, ...noDependencies });
+    this.fence(after);
+  }
+
+  fence(fence: Fence | undefined): void {
+    if (fence !== undefined) {
+      this.ports.core.fence(fence);
+    }
+  }
+
+  /** readl: what comes behind the read of a register. */
+  registerRead(): void {
+    const { core, memoryModel } = this.ports;
+    core.registerRead();
+    this.fence(registerReadMeaning(memoryModel).after);
+  }
+
+  /** The request of a load under its kernel name; `isDependent`: its address came from the load before it. */
+  loadRequest(name: LoadName, place: { address: number; wordCount: number }, isDependent = false): LoadRequest {
+    const { order } = loadMeaning(name, this.ports.memoryModel);
+    return { ...place, order, addressFrom: isDependent ? lastLoad : 0, dataFrom: 0, into: 0 };
+  }
+
+  load(request: LoadRequest, after: Fence | undefined, context: StepContext): readonly number[] {
+    const words = this.ports.core.read(request, context);
+    this.fence(after);
+    if (this.loads.active) {
+      const { address, wordCount } = request;
+      this.loads.emit({ kind: 'load', address, words });
+      if (this.#older.active) {
+        const newest = words.map((_, i) => this.ports.core.peekWord(address + i * 4) >>> 0);
+        if (newest.some((word, i) => word !== words[i])) {
+          this.#older.emit({ kind: 'older-value-seen', address, words: newest.slice(0, wordCount) });
+        }
+      }
+    }
+    return words;
   }
 }
 
@@ -69,18 +123,19 @@ export abstract class CpuOperation<T> extends Operation<T> {
 }
 
 export class Store extends CpuOperation<void> {
-  readonly #kind: 'store' | 'register';
+  readonly #name: StoreName;
   readonly #address: number;
   readonly #words: readonly number[];
-  constructor(cpu: CpuCore, store: PlainStore, kind: 'store' | 'register' = 'store') {
+  constructor(cpu: CpuCore, store: PlainStore, name: StoreName = 'WRITE_ONCE') {
     super(cpu);
-    this.#kind = kind;
+    this.#name = name;
     this.#address = store.address;
     this.#words = wordsOfValue(store.value, store.widthBits);
   }
 
   get label(): string {
-    return `${this.#kind} to 0x${this.#address.toString(16)}`;
+    const kind = this.#name === 'writel' || this.#name === 'writel_relaxed' ? 'register' : 'store';
+    return `${kind} to 0x${this.#address.toString(16)}`;
   }
 
   override ready(): boolean {
@@ -88,7 +143,7 @@ export class Store extends CpuOperation<void> {
   }
 
   execute(): void {
-    this.cpu.write(this.#kind, this.#address, this.#words);
+    this.cpu.write(this.#name, this.#address, this.#words);
   }
 }
 
@@ -108,7 +163,7 @@ export class StoreBlock extends CpuOperation<void> {
   }
 
   execute(): void {
-    this.cpu.write('store', this.#address, this.#words);
+    this.cpu.write('WRITE_ONCE', this.#address, this.#words);
   }
 }
 
@@ -139,56 +194,32 @@ export class StoreOneOf extends CpuOperation<void> {
     const picked = free[context.choose('compiler', free.length)] as number;
     const store = this.#stores[picked] as PlainStore;
     context.local &= ~(1 << picked);
-    this.cpu.write('store', store.address, wordsOfValue(store.value, store.widthBits));
-  }
-}
-
-export class LockedStore extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #words: readonly number[];
-
-  constructor(cpu: CpuCore, store: PlainStore) {
-    super(cpu);
-    this.#address = store.address;
-    this.#words = wordsOfValue(store.value, store.widthBits);
-  }
-
-  get label(): string {
-    return `locked store to 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.isDrained();
-  }
-
-  execute(): void {
-    this.cpu.ports.writeLocked(this.#address, this.#words);
+    this.cpu.write('WRITE_ONCE', store.address, wordsOfValue(store.value, store.widthBits));
   }
 }
 
 export class Load extends CpuOperation<bigint> {
-  readonly #address: number;
-  readonly #wordCount: number;
-  constructor(cpu: CpuCore, address: number, widthBits: Width) {
+  readonly #request: LoadRequest;
+  readonly #after: Fence | undefined;
+
+  constructor(cpu: CpuCore, place: { address: number; widthBits: Width }, order: LoadOrderName) {
     super(cpu);
-    this.#address = address;
-    this.#wordCount = widthBits / 32;
+    const name = order === 'acquire' ? 'smp_load_acquire' : 'READ_ONCE';
+    const { address, widthBits } = place;
+    this.#request = cpu.loadRequest(name, { address, wordCount: widthBits / 32 }, order === 'dependent');
+    this.#after = loadMeaning(name, cpu.ports.memoryModel).after;
   }
 
   get label(): string {
-    return `load from 0x${this.#address.toString(16)}`;
+    return `load from 0x${this.#request.address.toString(16)}`;
   }
 
   override ready(): boolean {
-    return this.cpu.ports.core.canRead(this.#address, this.#wordCount);
+    return this.cpu.ports.core.canRead(this.#request);
   }
 
-  execute(): bigint {
-    const words = readWords(this.cpu.ports.core, this.#address, this.#wordCount);
-    if (this.cpu.loads.active) {
-      this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
-    }
-    return valueOfWords(words);
+  execute(context: StepContext): bigint {
+    return valueOfWords(this.cpu.load(this.#request, this.#after, context));
   }
 }
 
@@ -204,54 +235,27 @@ export class LoadBlock extends CpuOperation<readonly number[]> {
   }
 
   execute(): readonly number[] {
-    return readWords(this.cpu.ports.core, this.#address, this.#wordCount);
-  }
-}
-
-export class CompareExchange extends CpuOperation<bigint> {
-  readonly #address: number;
-  readonly #exchange: { readonly widthBits: Width; readonly expected: bigint; readonly desired: bigint };
-
-  constructor(cpu: CpuCore, address: number, exchange: { widthBits: Width; expected: bigint; desired: bigint }) {
-    super(cpu);
-    this.#address = address;
-    this.#exchange = exchange;
-  }
-
-  get label(): string {
-    return `cmpxchg at 0x${this.#address.toString(16)}`;
-  }
-
-  override ready(): boolean {
-    return this.cpu.ports.core.isDrained();
-  }
-
-  execute(): bigint {
-    const { widthBits, expected, desired } = this.#exchange;
-    const words = readWords(this.cpu.ports.core, this.#address, widthBits / 32);
-    const old = valueOfWords(words);
-    if (this.cpu.loads.active) {
-      this.cpu.loads.emit({ kind: 'load', address: this.#address, words });
+    const words: number[] = [];
+    for (let i = 0; i < this.#wordCount; i += 1) {
+      words.push(this.cpu.ports.core.peekWord(this.#address + i * 4) >>> 0);
     }
-    if (old === expected) {
-      this.cpu.ports.writeLocked(this.#address, wordsOfValue(desired, widthBits));
-    }
-    return old;
+    return words;
   }
 }
 
 export class Barrier extends CpuOperation<void> {
   readonly #name: BarrierName;
-  readonly #drains: boolean;
+  readonly #fence: Fence;
+
   constructor(cpu: CpuCore, name: BarrierName) {
     super(cpu);
     this.#name = name;
-    this.#drains = barrierTable[name][cpu.ports.memoryModel].drains;
+    this.#fence = barrierMeaning(name, cpu.ports.memoryModel).fence;
   }
 
   /** A barrier that waits for nothing is not seen on any bus: no step of its own. */
   override get immediate(): boolean {
-    return !this.#drains;
+    return !this.cpu.ports.core.waitsAt(this.#fence);
   }
 
   get label(): string {
@@ -263,6 +267,7 @@ export class Barrier extends CpuOperation<void> {
   }
 
   execute(): void {
+    this.cpu.fence(this.#fence);
     if (this.cpu.barriers.active) {
       this.cpu.barriers.emit({ kind: 'barrier', name: this.#name });
     }
@@ -286,59 +291,32 @@ export class FlushLine extends CpuOperation<void> {
   }
 
   execute(): void {
-    this.cpu.ports.core.write({ kind: 'flush', address: this.#address, words: [] });
+    const access = { kind: 'flush', address: this.#address, words: [] } as const;
+    this.cpu.ports.core.write({ access, order: 'relaxed', ...noDependencies });
   }
 }
 
 export class WaitForWord extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #value: number;
+  readonly #request: LoadRequest;
+  readonly #accepts: AcceptsWords;
   readonly label: string;
 
   constructor(cpu: CpuCore, wait: { address: number; value: number; label: string }) {
     super(cpu);
-    this.#address = wait.address;
-    this.#value = wait.value;
+    this.#request = cpu.loadRequest('READ_ONCE', { address: wait.address, wordCount: 1 });
+    this.#accepts = ([word]) => word === wait.value;
     this.label = wait.label;
   }
 
   override ready(): boolean {
-    return this.cpu.ports.core.readWord(this.#address) >>> 0 === this.#value;
+    return this.cpu.ports.core.canRead(this.#request, this.#accepts);
   }
 
-  execute(): void {}
-}
-
-export class Lock extends CpuOperation<void> {
-  readonly #address: number;
-  readonly #also: (() => boolean) | undefined;
-  readonly label: string;
-
-  constructor(cpu: CpuCore, lock: { address: number; name: string; also: (() => boolean) | undefined }) {
-    super(cpu);
-    this.#address = lock.address;
-    this.#also = lock.also;
-    this.label = `lock ${lock.name}`;
-  }
-
-  override ready(): boolean {
-    const { core } = this.cpu.ports;
-    return core.isDrained() && core.readWord(this.#address) === 0 && this.#also?.() !== false;
-  }
-
-  execute(): void {
-    this.cpu.ports.writeLocked(this.#address, [1]);
+  execute(context: StepContext): void {
+    this.cpu.ports.core.read(this.#request, context, this.#accepts);
   }
 }
 
 function overlap(a: PlainStore, b: PlainStore): boolean {
   return a.address < b.address + b.widthBits / 8 && b.address < a.address + a.widthBits / 8;
-}
-
-function readWords(core: Core, address: number, wordCount: number): readonly number[] {
-  const words: number[] = [];
-  for (let i = 0; i < wordCount; i += 1) {
-    words.push(core.readWord(address + i * 4) >>> 0);
-  }
-  return words;
 }

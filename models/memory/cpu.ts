@@ -2,22 +2,30 @@ import { type Flow, Note, type Operation } from '../../sim/operation.ts';
 import type { BarrierName } from './barriers.ts';
 import {
   Barrier,
-  CompareExchange,
   CpuCore,
   type CpuPorts,
   FlushLine,
   Load,
   LoadBlock,
-  Lock,
-  LockedStore,
+  type LoadOrderName,
   type PlainStore,
   Store,
   StoreBlock,
   StoreOneOf,
   WaitForWord,
-  type Width,
 } from './cpu-operations.ts';
 import { LoadRegister, ReadDevice, type SeenState, WaitForChange, WaitForRegister } from './device-operations.ts';
+import { type Poll, type Polled, RegisterPoll } from './register-poll.ts';
+import {
+  CompareExchange,
+  type CompareExchangeRequest,
+  FetchAdd,
+  type FetchAddRequest,
+  Lock,
+  LockedStore,
+} from './rmw-operations.ts';
+
+const storeNames = { relaxed: 'WRITE_ONCE', release: 'smp_store_release' } as const;
 
 /**
  * One CPU as driver code sees it: every access is one step. Values are bigints, because flows are read by people;
@@ -30,13 +38,13 @@ export class Cpu {
     this.#core = new CpuCore(ports);
   }
 
-  /** WRITE_ONCE of 64 bits. */
-  store64(address: number, value: bigint): Operation<void> {
-    return new Store(this.#core, { address, widthBits: 64, value });
+  /** WRITE_ONCE of 64 bits; `release`: smp_store_release, as rcu_assign_pointer has it. */
+  store64(address: number, value: bigint, order: 'relaxed' | 'release' = 'relaxed'): Operation<void> {
+    return new Store(this.#core, { address, widthBits: 64, value }, storeNames[order]);
   }
 
-  store32(address: number, value: bigint): Operation<void> {
-    return new Store(this.#core, { address, widthBits: 32, value });
+  store32(address: number, value: bigint, order: 'relaxed' | 'release' = 'relaxed'): Operation<void> {
+    return new Store(this.#core, { address, widthBits: 32, value }, storeNames[order]);
   }
 
   /** One aligned 16-byte store that is atomic. On x86 that takes a locked cmpxchg16b, so it drains the buffer first. */
@@ -44,20 +52,23 @@ export class Cpu {
     return new LockedStore(this.#core, { address, widthBits: 128, value });
   }
 
-  load64(address: number): Operation<bigint> {
-    return new Load(this.#core, address, 64);
+  /** READ_ONCE of 64 bits, smp_load_acquire, or a load at an address that the last load of this CPU gave. */
+  load64(address: number, order: LoadOrderName = 'relaxed'): Operation<bigint> {
+    return new Load(this.#core, { address, widthBits: 64 }, order);
   }
 
-  load32(address: number): Operation<bigint> {
-    return new Load(this.#core, address, 32);
+  load32(address: number, order: LoadOrderName = 'relaxed'): Operation<bigint> {
+    return new Load(this.#core, { address, widthBits: 32 }, order);
   }
 
   /** 16-byte (or narrower) compare-exchange; gives the old value, so equal to `expected` means it was stored. */
-  compareExchange(
-    address: number,
-    exchange: { widthBits: Width; expected: bigint; desired: bigint },
-  ): Operation<bigint> {
+  compareExchange(address: number, exchange: CompareExchangeRequest): Operation<bigint> {
     return new CompareExchange(this.#core, address, exchange);
+  }
+
+  /** Adds to a word as one step and gives what it was: atomic_inc_return and its kin. */
+  fetchAdd(address: number, add: FetchAddRequest): Operation<bigint> {
+    return new FetchAdd(this.#core, address, add);
   }
 
   /** A barrier under its kernel name. */
@@ -107,9 +118,14 @@ export class Cpu {
     return new WaitForRegister(this.#core, { address, mask, label });
   }
 
-  /** writel/writeq to a device register. */
+  /** writel/writeq to a device register: after earlier stores. */
   writeRegister(address: number, widthBits: 32 | 64, value: bigint): Operation<void> {
-    return new Store(this.#core, { address, widthBits, value }, 'register');
+    return new Store(this.#core, { address, widthBits, value }, 'writel');
+  }
+
+  /** writel_relaxed: after earlier register writes only. */
+  writeRegisterRelaxed(address: number, widthBits: 32 | 64, value: bigint): Operation<void> {
+    return new Store(this.#core, { address, widthBits, value }, 'writel_relaxed');
   }
 
   /** Blocks until the 32-bit word has the value. */
@@ -125,6 +141,11 @@ export class Cpu {
     return new WaitForChange(this.#core, label, seen);
   }
 
+  /** A loop that polls words of memory and registers until they are as wanted, and gives them. */
+  poll(poll: Poll): Operation<Polled> {
+    return new RegisterPoll(this.#core, poll);
+  }
+
   /** Reads something of a device that is neither memory nor a register of the IOMMU, as configuration space. */
   readDevice<T>(label: string, read: () => T): Operation<T> {
     return new ReadDevice(this.#core, label, read);
@@ -135,8 +156,18 @@ export class Cpu {
     return new Lock(this.#core, { address, name, also });
   }
 
-  /** Releases a spin lock: an ordinary store, ordered after earlier ones. */
+  /** Releases a spin lock: a store, ordered after everything earlier. */
   unlock(address: number): Operation<void> {
-    return new Store(this.#core, { address, widthBits: 32, value: 0n });
+    return new Store(this.#core, { address, widthBits: 32, value: 0n }, 'spin_unlock');
+  }
+
+  /** The code of this CPU begins: see Core. */
+  begin(): void {
+    this.#core.ports.core.begin();
+  }
+
+  /** The code of this CPU has come to its end. */
+  retire(): void {
+    this.#core.ports.core.retire();
   }
 }

@@ -20,7 +20,9 @@ export class LoadRegister extends CpuOperation<bigint> {
   }
 
   execute(): bigint {
-    return valueOfWords(this.cpu.ports.readRegister(this.#address, this.#widthBits / 32));
+    const words = this.cpu.ports.readRegister(this.#address, this.#widthBits / 32);
+    this.cpu.registerRead();
+    return valueOfWords(words);
   }
 }
 
@@ -44,6 +46,7 @@ export class WaitForRegister extends CpuOperation<void> {
 
   execute(): void {
     this.cpu.ports.readRegister(this.#address, 1);
+    this.cpu.registerRead();
   }
 }
 
@@ -72,7 +75,7 @@ export class WaitForChange extends CpuOperation<void> {
     const { core, peekRegister } = this.cpu.ports;
     const { word, registers } = this.#seen;
     return (
-      core.readWord(word.address) >>> 0 !== word.was ||
+      core.peekWord(word.address) >>> 0 !== word.was ||
       registers.some(({ address, was }) => valueOfWords(peekRegister(address, 1)) !== was)
     );
   }

@@ -15,6 +15,11 @@ export interface PhysicalMemoryConfig {
   readonly hasWriteBuffer?: boolean;
 }
 
+/** Sees every write before it happens. `by` is the CPU it comes from, or -1: a device. */
+export interface WriteObserver {
+  beforeWrite(address: number, wordCount: number, by: number): void;
+}
+
 /** Told of every store at the moment it becomes visible; the entry registry watches its entries this way. */
 export type StoreWatcher = (address: number, wordCount: number) => void;
 
@@ -24,6 +29,8 @@ export type StoreWatcher = (address: number, wordCount: number) => void;
  */
 export class PhysicalMemory {
   readonly byteCount: number;
+  /** Memory models whose loads may see older values keep them; exclusive reservations end with a write. */
+  writeObserver: WriteObserver | undefined;
   /** Whether walks see every store as soon as CPUs do. */
   readonly #walksSeeStores: boolean;
   readonly #arena: Arena;
@@ -71,9 +78,10 @@ export class PhysicalMemory {
   }
 
   /** Makes a CPU store of `wordCount` words visible to all CPUs at once (and to walks, if they are coherent). */
-  write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number): void {
+  write(address: number, words: ArrayLike<number>, wordsBase: number, wordCount: number, by = -1): void {
     assert(this.contains(address, wordCount * 4), 'a store goes to RAM');
     assert((address % lineBytes) + wordCount * 4 <= lineBytes, 'an access stays within a cache line');
+    this.writeObserver?.beforeWrite(address, wordCount, by);
     const watched = this.#watchedLines[address >>> 6] === 1 && this.#changes(address, words, wordsBase, wordCount);
     if (watched) {
       this.#notify(address, wordCount, 'before');

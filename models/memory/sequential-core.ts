@@ -1,22 +1,19 @@
-import type { Access, AccessSink, Core } from './memory-model.ts';
+import { InOrderCore } from './in-order-core.ts';
+import type { StoreRequest } from './memory-model.ts';
 
 /** Sequential consistency: every write arrives at once. */
-export class SequentialCore implements Core {
-  readonly #sink: AccessSink;
-
-  constructor(sink: AccessSink) {
-    this.#sink = sink;
-  }
+export class SequentialCore extends InOrderCore {
+  readonly drain = undefined;
 
   hasRoom(): boolean {
     return true;
   }
 
-  write(access: Access): void {
-    this.#sink.apply(access);
+  write({ access }: StoreRequest): void {
+    this.sink.apply(access);
   }
 
-  canRead(): boolean {
+  protected isWhole(): boolean {
     return true;
   }
 
@@ -24,11 +21,15 @@ export class SequentialCore implements Core {
     return true;
   }
 
-  readWord(address: number): number {
-    return this.#sink.readWord(address);
+  peekWord(address: number): number {
+    return this.sink.readWord(address);
   }
 
   isDrained(): boolean {
     return true;
+  }
+
+  waitsAt(): boolean {
+    return false;
   }
 }

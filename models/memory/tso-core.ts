@@ -1,8 +1,11 @@
 import type { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
-import { Operation } from '../../sim/operation.ts';
-import type { Access, AccessSink, Core } from './memory-model.ts';
+import type { Operation } from '../../sim/operation.ts';
+import { EngineStep } from '../engine-step.ts';
+import { accessKind, type Fence } from './access-order.ts';
+import { InOrderCore } from './in-order-core.ts';
+import type { AccessSink, StoreRequest } from './memory-model.ts';
 
 const kinds = ['store', 'register', 'flush'] as const;
 const registerKind = kinds.indexOf('register');
@@ -22,23 +25,29 @@ export interface StoreBufferConfig {
  * decides when the oldest entry drains. Register writes and clflush take their turn in the same queue, as uncached
  * writes and clflush are ordered after earlier stores on x86.
  */
-export class TsoCore implements Core {
-  readonly #sink: AccessSink;
+export class TsoCore extends InOrderCore {
   readonly #buffer: Fifo;
   /** The step of the engine that drains this buffer. */
   readonly drain: Operation<void>;
 
   constructor(arena: Arena, name: string, config: StoreBufferConfig, sink: AccessSink) {
-    this.#sink = sink;
+    super(sink);
     this.#buffer = new Fifo(arena, name, config.entryCount, column.firstWord + maxWords);
-    this.drain = new Drain(this, config.maxNs);
+    this.drain = new EngineStep(
+      'store buffer drains',
+      { minNs: 0, maxNs: config.maxNs },
+      {
+        ready: () => !this.isDrained(),
+        work: () => this.#drainOldest(),
+      },
+    );
   }
 
   hasRoom(): boolean {
     return !this.#buffer.isFull;
   }
 
-  write(access: Access): void {
+  write({ access }: StoreRequest): void {
     assert(access.words.length <= maxWords, 'a store fits an entry of the store buffer');
     const row = this.#buffer.push();
     this.#buffer.set(row, column.kind, kinds.indexOf(access.kind));
@@ -49,7 +58,7 @@ export class TsoCore implements Core {
     }
   }
 
-  canRead(address: number, wordCount: number): boolean {
+  protected isWhole(address: number, wordCount: number): boolean {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const from = this.#address(row);
       const to = from + this.#buffer.get(row, column.wordCount) * 4;
@@ -69,21 +78,26 @@ export class TsoCore implements Core {
     return true;
   }
 
-  readWord(address: number): number {
+  peekWord(address: number): number {
     for (let row = this.#buffer.length - 1; row >= 0; row -= 1) {
       const offset = address - this.#address(row);
       if (this.#isStore(row) && offset >= 0 && offset < this.#buffer.get(row, column.wordCount) * 4) {
         return this.#buffer.get(row, column.firstWord + offset / 4);
       }
     }
-    return this.#sink.readWord(address);
+    return this.sink.readWord(address);
   }
 
   isDrained(): boolean {
     return this.#buffer.length === 0;
   }
 
-  drainOldest(): void {
+  /** Only a full fence keeps a load behind an earlier store. */
+  waitsAt(fence: Fence): boolean {
+    return (fence.write & accessKind.read) !== 0;
+  }
+
+  #drainOldest(): void {
     const words: number[] = [];
     for (let i = 0; i < this.#buffer.get(0, column.wordCount); i += 1) {
       words.push(this.#buffer.get(0, column.firstWord + i) >>> 0);
@@ -91,7 +105,7 @@ export class TsoCore implements Core {
     const kind = kinds[this.#buffer.get(0, column.kind)] ?? 'store';
     const address = this.#address(0);
     this.#buffer.remove(0);
-    this.#sink.apply({ kind, address, words });
+    this.sink.apply({ kind, address, words });
   }
 
   #isStore(row: number): boolean {
@@ -100,27 +114,5 @@ export class TsoCore implements Core {
 
   #address(row: number): number {
     return this.#buffer.get(row, column.address) >>> 0;
-  }
-}
-
-class Drain extends Operation<void> {
-  readonly label = 'store buffer drains';
-  override get guarded(): boolean {
-    return true;
-  }
-
-  readonly #core: TsoCore;
-
-  constructor(core: TsoCore, maxNs: number) {
-    super(0, maxNs);
-    this.#core = core;
-  }
-
-  override ready(): boolean {
-    return !this.#core.isDrained();
-  }
-
-  execute(): void {
-    this.#core.drainOldest();
   }
 }

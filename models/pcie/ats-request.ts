@@ -1,8 +1,8 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell, WordArray } from '../../sim/containers.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
-import { provenanceSlots } from '../vtd/translation-caches.ts';
-import type { HeldTranslation, TranslationCompletion } from '../vtd/translation-completion.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import { provenanceSlots } from '../iommu/translation-cache.ts';
+import type { HeldTranslation, TranslationCompletion } from '../iommu/translation-completion.ts';
 import { type InvalidatedRange, isInvalidated } from './device-tlb.ts';
 
 /** `asking`: a translation request or its answer is on its way. `using`: DMA by a translation is. */

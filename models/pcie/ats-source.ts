@@ -1,9 +1,8 @@
 import { Checkpoint, type Flow, Note, type StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import type { Iommu, RequestWalker } from '../iommu/iommu.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import type { VtdConfig } from '../vtd/vtd-config.ts';
-import { WalkStep } from '../vtd/walk-step.ts';
-import type { Walker } from '../vtd/walker.ts';
 import type { AtsEndpoint } from './ats-endpoint.ts';
 import { type AtsRequest, outcome } from './ats-request.ts';
 
@@ -13,9 +12,9 @@ const next = { translated: 0, ask: 1, untranslated: 2, end: 3 } as const;
 export interface AtsSourcePorts {
   readonly endpoint: AtsEndpoint;
   readonly request: AtsRequest;
-  readonly walker: Walker;
+  readonly walker: RequestWalker;
   readonly trace: SystemTrace;
-  readonly timing: VtdConfig['timing'];
+  readonly timing: Iommu['timing'];
 }
 
 /**

@@ -1,12 +1,12 @@
 import type { Arena } from '../../sim/arena.ts';
 import type { StepContext } from '../../sim/operation.ts';
+import type { DeviceTlbInvalidation } from '../iommu/device-tlb-port.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import { accessOf } from '../iommu/dma-request.ts';
+import { TranslationCache } from '../iommu/translation-cache.ts';
+import type { HeldTranslation } from '../iommu/translation-completion.ts';
 import type { SystemTrace } from '../trace-events.ts';
-import type { DeviceTlbInvalidation } from '../vtd/device-tlb-port.ts';
-import { noPointer } from '../vtd/entries/tagged-pointer.ts';
-import { accessOf } from '../vtd/iotlb-access.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
-import { TranslationCache } from '../vtd/translation-caches.ts';
-import type { HeldTranslation } from '../vtd/translation-completion.ts';
+import { noPointer } from '../trace-events.ts';
 
 /** Which pages of which requests an invalidation is about, without its ITag. */
 export type InvalidatedRange = Omit<DeviceTlbInvalidation, 'sid' | 'itag'>;

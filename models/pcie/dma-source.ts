@@ -1,6 +1,6 @@
 import { Checkpoint, type Flow } from '../../sim/operation.ts';
-import type { DmaRequest } from '../vtd/table-reader.ts';
-import type { Walker } from '../vtd/walker.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import type { RequestWalker } from '../iommu/iommu.ts';
 
 export interface DmaSourceConfig extends DmaRequest {
   /** How many requests, one after the other. */
@@ -8,7 +8,7 @@ export interface DmaSourceConfig extends DmaRequest {
 }
 
 /** A function that issues untranslated requests and waits for each before the next; `first` are done already. */
-export function* dmaSource(walker: Walker, config: DmaSourceConfig, first = 0): Flow {
+export function* dmaSource(walker: RequestWalker, config: DmaSourceConfig, first = 0): Flow {
   const { repeat, ...request } = config;
   for (let i = first; i < repeat; i += 1) {
     // What earlier requests met is in caches and memory, or forgotten.

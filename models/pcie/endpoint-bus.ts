@@ -1,4 +1,4 @@
-import type { DeviceTlbInvalidation, DeviceTlbPort } from '../vtd/device-tlb-port.ts';
+import type { DeviceTlbInvalidation, DeviceTlbPort } from '../iommu/device-tlb-port.ts';
 import type { AtsEndpoint } from './ats-endpoint.ts';
 
 /** The functions with ATS behind one unit, by requester ID. A message to anyone else is lost. */

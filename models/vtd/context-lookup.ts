@@ -1,13 +1,15 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import { hit, miss, WalkStep } from '../iommu/walk-step.ts';
+import { noPointer } from '../trace-events.ts';
 import { checkContextEntry, contextEntry } from './entries/context-entry.ts';
 import { checkRootEntry, rootEntry } from './entries/root-entry.ts';
 import { checkScalableContextEntry, scalableContextEntry } from './entries/scalable-context-entry.ts';
 import { checkScalableRootHalf, scalableRootHalf } from './entries/scalable-root-entry.ts';
-import { noPointer, taggedContextPointer } from './entries/tagged-pointer.ts';
+import { taggedContextPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
-import { provenanceSlot, walkPhase } from './walk-state.ts';
-import { hit, miss, WalkStep } from './walk-step.ts';
+import { provenanceSlot } from './walk-state.ts';
 
 /** Finds the context entry of a request: context cache, or root and context table (VT-d 3.4.3, 9.1 to 9.4). */
 export class ContextLookup {

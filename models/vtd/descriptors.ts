@@ -1,7 +1,7 @@
 import { unreachable } from '../../sim/assert.ts';
 import { type EntryLayout, encode, getField, reservedMask, zeroUnderMask } from '../entry-layout.ts';
+import type { DeviceTlbInvalidation } from '../iommu/device-tlb-port.ts';
 import { type Capabilities, defaultCapabilities } from './capabilities.ts';
-import type { DeviceTlbInvalidation } from './device-tlb-port.ts';
 import {
   contextDescriptor,
   deviceTlbDescriptor,

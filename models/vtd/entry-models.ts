@@ -1,5 +1,5 @@
 import type { EntryModel } from '../entry-registry.ts';
-import type { Structure } from '../trace-events.ts';
+import type { VtdStructure } from '../trace-events.ts';
 import { contextEntry, usedContextEntryBits } from './entries/context-entry.ts';
 import { firstStagePagingEntry, usedFirstStagePagingEntryBits } from './entries/first-stage-paging-entry.ts';
 import { remappedInterruptEntry, usedInterruptEntryBits } from './entries/interrupt-remapping-entry.ts';
@@ -11,7 +11,7 @@ import { scalableRootHalf, usedScalableRootHalfBits } from './entries/scalable-r
 import { secondStagePagingEntry, usedSecondStagePagingEntryBits } from './entries/second-stage-paging-entry.ts';
 
 /** The VT-d structures, as the entry registry wants to know them. */
-export const vtdEntryModels: Readonly<Record<Structure, EntryModel>> = {
+export const vtdEntryModels: Readonly<Record<VtdStructure, EntryModel>> = {
   'root-entry': { structure: 'root-entry', wordCount: rootEntry.wordCount, usedBits: usedRootEntryBits },
   'scalable-root-entry': {
     structure: 'scalable-root-entry',

@@ -3,15 +3,16 @@ import { unmodelled } from '../../sim/assert.ts';
 import { Fifo } from '../../sim/containers.ts';
 import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import type { DeviceTlbPort } from '../iommu/device-tlb-port.ts';
+import type { ItagPool } from '../iommu/itag-pool.ts';
+import { type WalkPhase, walkPhase } from '../iommu/request-latch.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { type DescriptorOrder, descriptorOrder } from './descriptor-order.ts';
 import { descriptorBytes, descriptorType, deviceTlbRequest, waitFields } from './descriptors.ts';
-import type { DeviceTlbPort } from './device-tlb-port.ts';
 import { applyInvalidation, interruptScope, invalidationScope, type TranslationCaches } from './invalidations.ts';
-import type { ItagPool } from './itag-pool.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { type WalkPhase, type WalkState, walkPhase } from './walk-state.ts';
+import type { WalkState } from './walk-state.ts';
 
 export const descriptorWords = descriptorBytes / 4;
 

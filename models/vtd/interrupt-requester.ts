@@ -3,6 +3,7 @@ import type { Flow, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { getField } from '../entry-layout.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import { hit, miss, WalkStep } from '../iommu/walk-step.ts';
 import { type PhysicalMemory, wordsOf } from '../memory/physical-memory.ts';
 import { provenanceOf, type SystemTrace, type TraceEvent } from '../trace-events.ts';
 import {
@@ -20,7 +21,6 @@ import { type InterruptEntryCache, interruptEntryWords } from './interrupt-entry
 import type { InterruptState } from './interrupt-state.ts';
 import type { PostedDescriptors } from './posted-descriptors.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { hit, miss, WalkStep } from './walk-step.ts';
 
 /** IRTA.S = 7: the interrupt remapping table has 2^8 entries, one page. */
 export const interruptTableEntries = 256;

@@ -3,13 +3,13 @@ import { Cell } from '../../sim/containers.ts';
 import type { Operation, StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import { EngineStep } from '../engine-step.ts';
+import { ItagPool } from '../iommu/itag-pool.ts';
+import type { WalkPhase } from '../iommu/request-latch.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { decodeDescriptor, descriptorBytes, descriptorError } from './descriptors.ts';
 import { descriptorWords, InFlightInvalidations, type InFlightPorts } from './in-flight-invalidations.ts';
-import { ItagPool } from './itag-pool.ts';
 import { QueueErrors, queueErrorCode } from './queue-errors.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import type { WalkPhase } from './walk-state.ts';
 
 /** One 4 KB page of 256-bit descriptors: IQA.QS = 0, IQA.DW = 1. */
 export const maxQueueSlots = 128;

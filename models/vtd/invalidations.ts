@@ -1,4 +1,5 @@
 import { getAddress, getField } from '../entry-layout.ts';
+import type { TranslationCache } from '../iommu/translation-cache.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
 import { decodeDescriptor, descriptorType } from './descriptors.ts';
 import {
@@ -11,7 +12,6 @@ import {
   piotlbDescriptor,
 } from './entries/invalidation-descriptors.ts';
 import { usesFirstStage } from './entries/pasid-entry.ts';
-import type { TranslationCache } from './translation-caches.ts';
 
 /** What an invalidation of interrupt entries is about (VT-d 6.5.2.7, 6.5.5). */
 interface InterruptEntries {

@@ -1,10 +1,11 @@
 import type { StepContext } from '../../sim/operation.ts';
+import { accessOf } from '../iommu/dma-request.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import { provenanceSlots } from '../iommu/translation-cache.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import { deviceTlbFault, latchedDid, latchedPgtt, latchedPointer } from './latched-translation.ts';
 import type { PasidLookup } from './pasid-lookup.ts';
-import type { DmaRequest, TableReader } from './table-reader.ts';
-import { provenanceSlots } from './translation-caches.ts';
-import { walkPhase } from './walk-state.ts';
-import { WalkStep } from './walk-step.ts';
+import type { TableReader } from './table-reader.ts';
 
 /** No address and no fault: the tables have to say. */
 export const notTranslated = -0xffff;
@@ -107,8 +108,3 @@ export class IotlbAccess {
 
 /** Beside the access: the context entry lets the function cache the translation itself. */
 const deviceTlbRight = 4;
-
-/** What a cached translation remembers of the access that filled it: it proves no more permission than that one needed. */
-export function accessOf({ write }: Pick<DmaRequest, 'write'>): number {
-  return write ? 2 : 1;
-}

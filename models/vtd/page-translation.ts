@@ -1,19 +1,32 @@
 import { type Flow, Note } from '../../sim/operation.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import { PageWalk, type SecondStage } from '../iommu/page-walk.ts';
 import { pasidTableType } from './entries/pasid-entry.ts';
 import { latchedShape, type WalkShape } from './latched-translation.ts';
-import { PageWalk } from './page-walk.ts';
+import { type VtdPagingFormats, vtdPagingFormats } from './paging-formats.ts';
 import { PagingStructures } from './paging-structures.ts';
-import type { DmaRequest, TableReader } from './table-reader.ts';
+import type { TableReader } from './table-reader.ts';
+
+const guestAddressTooWide = 0x74;
 
 /** The page walks that the entry in the latch asks for: first stage, second stage, both or none (VT-d 3.5 to 3.8). */
 export class PageTranslation {
   readonly #reader: TableReader;
   readonly #pageWalk: PageWalk;
+  readonly #formats: VtdPagingFormats;
   readonly #shape: Note<WalkShape>;
 
   constructor(reader: TableReader) {
     this.#reader = reader;
-    this.#pageWalk = new PageWalk(reader.ports, new PagingStructures(reader), reader);
+    const { arena, memory, registry, trace, config } = reader.ports;
+    // Scalable-mode page walks snoop by SMPWC and PWSNP, which drivers set, whatever ECAP.C says (VT-d 9.6).
+    const isCoherent = config.mode === 'scalable' && config.capabilities.RWBF === 0;
+    const indexOf = (address: number): number => (isCoherent ? memory.cpuIndex(address) : memory.walkIndex(address));
+    const ports = { arena, memory, registry, trace, timing: config.timing, indexOf };
+    this.#pageWalk = new PageWalk(ports, new PagingStructures(reader), (entry, present, reason) =>
+      reader.use(entry, present, reason),
+    );
+    this.#formats = vtdPagingFormats(config);
     this.#shape = new Note('walk shape', () => latchedShape(reader));
   }
 
@@ -33,14 +46,27 @@ export class PageTranslation {
     }
     switch (shape.pgtt) {
       case pasidTableType.first:
-        return (yield this.#pageWalk.firstStage(first)) as number;
+        return (yield this.#pageWalk.walk(this.#formats.first, first)) as number;
       case pasidTableType.second:
-        return (yield this.#pageWalk.secondStage({ address, write, ...second })) as number;
+        return (yield this.#pageWalk.walk(this.#formats.second, { address, write, ...second })) as number;
       case pasidTableType.nested:
-        return (yield this.#pageWalk.nested(first, second)) as number;
+        return (yield this.#pageWalk.walk(this.#formats.first, first, this.#through(second))) as number;
       default:
         return address;
     }
+  }
+
+  /** Guest addresses of a nested walk, table addresses among them, go through the second stage. */
+  #through(second: { table: number; levels: number }): SecondStage {
+    const limit = 2 ** Math.min(this.#reader.ports.config.capabilities.MGAW, 12 + 9 * second.levels);
+    return (address, write, isTable) =>
+      address >= limit
+        ? -guestAddressTooWide
+        : this.#pageWalk.walk(isTable ? this.#formats.nestedTable : this.#formats.second, {
+            address,
+            write,
+            ...second,
+          });
   }
 
   /** What is wrong with the input address itself (VT-d 7.1.3 Table 30: 80h, 83h, 84h; 4h in legacy mode), or 0. */

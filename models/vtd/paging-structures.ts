@@ -1,32 +1,19 @@
 import type { StepContext } from '../../sim/operation.ts';
+import type { CachedTable, Stage, TableCaches } from '../iommu/page-walk.ts';
+import { firstForeignSlot, leafSlot, provenanceSlots, type TranslationCache } from '../iommu/translation-cache.ts';
 import { latchedDid, latchedPointer, latchedShape } from './latched-translation.ts';
 import type { TableReader } from './table-reader.ts';
-import { firstForeignSlot, leafSlot, provenanceSlots, type TranslationCache } from './translation-caches.ts';
 import { provenanceSlot } from './walk-state.ts';
-
-export type Stage = 'first' | 'second';
-
-/** Rights that every entry of a path gives: the sum of these. */
-export const right = { read: 1, write: 2 } as const;
 
 /** Words of a row: frame of the table in two words, rights of the path, and the tables that the walk began at. */
 const payload = { frame: 0, rights: 2, firstRoot: 3, secondRoot: 4 } as const;
 export const pagingPayloadWords = 5;
 
-/** A table that a walk may go on at, as a row of a paging-structure cache has it. */
-export interface CachedTable {
-  /** Level of the entry that leads to it. */
-  readonly level: number;
-  /** As that entry has it: guest-physical for the first stage of a nested walk. */
-  readonly address: number;
-  readonly rights: number;
-}
-
 /**
  * The paging-structure caches, as the walks of one request use them (VT-d 6.2.5): intermediate entries by the upper
  * bits of the address, under DID and, for the first stage, PASID. They shorten a walk whatever device filled them.
  */
-export class PagingStructures {
+export class PagingStructures implements TableCaches {
   readonly #reader: TableReader;
 
   constructor(reader: TableReader) {
@@ -120,10 +107,11 @@ export class PagingStructures {
       ports.arena.get(base + payload.firstRoot) === firstRoot &&
       ports.arena.get(base + payload.secondRoot) === secondRoot;
     if (!isOwn) {
-      state.addForeignProvenance(cache.provenance(row, isScalable ? provenanceSlot.pasid : provenanceSlot.context));
+      const slot = isScalable ? provenanceSlot.pasid : provenanceSlot.context;
+      state.addForeignProvenance(cache.provenance(row, slot), provenanceSlot.pasid);
     }
     for (let slot = firstForeignSlot; slot < provenanceSlots; slot += 1) {
-      state.addForeignProvenance(cache.provenance(row, slot));
+      state.addForeignProvenance(cache.provenance(row, slot), provenanceSlot.pasid);
     }
   }
 

@@ -1,12 +1,14 @@
 import type { Flow, StepContext } from '../../sim/operation.ts';
 import { getAddress, getField } from '../entry-layout.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import { hit, miss, WalkStep } from '../iommu/walk-step.ts';
+import { noPointer } from '../trace-events.ts';
 import { checkPasidDirectoryEntry, pasidDirectoryEntry } from './entries/pasid-directory-entry.ts';
 import { checkPasidEntry, pasidEntry } from './entries/pasid-entry.ts';
 import { scalableContextEntry } from './entries/scalable-context-entry.ts';
-import { noPointer, taggedPointer } from './entries/tagged-pointer.ts';
+import { taggedPointer } from './entries/tagged-pointer.ts';
 import type { TableReader } from './table-reader.ts';
-import { provenanceSlot, walkPhase } from './walk-state.ts';
-import { hit, miss, WalkStep } from './walk-step.ts';
+import { provenanceSlot } from './walk-state.ts';
 
 /**
  * Finds the PASID entry of a request: PASID cache, or directory and table (VT-d 3.4.3, 9.5, 9.6). The 512-bit entry is

@@ -2,7 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 import { Checkpoint, type Flow, Note, type Operation, WaitUntil } from '../../sim/operation.ts';
 import { anyTime, EngineStep } from '../engine-step.ts';
-import type { DmaRequest } from './table-reader.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
 import type { Walker } from './walker.ts';
 
 /**

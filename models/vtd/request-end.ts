@@ -1,10 +1,10 @@
 import type { Channel } from '../../sim/trace.ts';
+import { provenanceSlots } from '../iommu/translation-cache.ts';
+import type { HeldTranslation } from '../iommu/translation-completion.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { faultReasons } from './fault-reasons.ts';
 import type { TableReader } from './table-reader.ts';
-import { provenanceSlots } from './translation-caches.ts';
-import type { HeldTranslation } from './translation-completion.ts';
-import { WalkStep } from './walk-step.ts';
 
 /** How requests end: at memory or in a fault. */
 export class RequestEnd {

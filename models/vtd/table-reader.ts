@@ -3,21 +3,14 @@ import type { WordArray } from '../../sim/containers.ts';
 import type { StepContext } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import type { LatchedEntry } from '../iommu/latched-entry.ts';
 import { type PhysicalMemory, wordsOf } from '../memory/physical-memory.ts';
 import { type CacheName, provenanceOf, type Structure, type SystemTrace, type TraceEvent } from '../trace-events.ts';
 import type { FaultRecords } from './fault-records.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import type { VtdConfig } from './vtd-config.ts';
 import type { WalkState } from './walk-state.ts';
-
-/** An untranslated request of a device. */
-export interface DmaRequest {
-  readonly sid: number;
-  /** -1: a request without PASID, which uses RID_PASID. */
-  readonly pasid: number;
-  readonly iova: number;
-  readonly write: boolean;
-}
 
 export interface WalkPorts {
   readonly arena: Arena;
@@ -29,17 +22,6 @@ export interface WalkPorts {
   readonly faultRecords: FaultRecords;
   /** RTADDR: physical address of the root table. */
   readonly rootTable: number;
-}
-
-/** An entry as latched: where it is in memory, and where its words are now. */
-export interface LatchedEntry {
-  readonly structure: Structure;
-  readonly address: number;
-  readonly words: ArrayLike<number>;
-  readonly base: number;
-  readonly wordCount: number;
-  /** Position in the provenance of the translation. */
-  readonly slot: number;
 }
 
 /** Reads tables in the grain of hardware, into the latches of one request, and says what became of each entry. */

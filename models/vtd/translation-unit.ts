@@ -5,10 +5,13 @@ import type { Kernel } from '../../sim/kernel.ts';
 import type { Operation } from '../../sim/operation.ts';
 import { EngineStep } from '../engine-step.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
+import type { DeviceTlbPort } from '../iommu/device-tlb-port.ts';
+import type { Iommu } from '../iommu/iommu.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import { TranslationCache } from '../iommu/translation-cache.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { WriteBuffer } from '../memory/write-buffer.ts';
 import type { SystemTrace } from '../trace-events.ts';
-import type { DeviceTlbPort } from './device-tlb-port.ts';
 import { FaultRecords } from './fault-records.ts';
 import { InterruptRemapper } from './interrupt-remapper.ts';
 import type { InterruptRequester } from './interrupt-requester.ts';
@@ -16,9 +19,8 @@ import { InvalidationQueue } from './invalidation-queue.ts';
 import type { TranslationCaches } from './invalidations.ts';
 import { pagingPayloadWords } from './paging-structures.ts';
 import type { PostedDescriptor } from './posted-descriptors.ts';
-import { TranslationCache } from './translation-caches.ts';
 import type { VtdConfig } from './vtd-config.ts';
-import { WalkState, walkPhase } from './walk-state.ts';
+import { WalkState } from './walk-state.ts';
 import { Walker } from './walker.ts';
 
 /** Sources of requests that one unit can tell apart: invalidations keep those they wait for as bits of one word. */
@@ -64,7 +66,7 @@ export interface TranslationUnitPorts {
 }
 
 /** One VT-d DMA remapping unit: caches, a walker for each source of requests, and the invalidation queue. */
-export class TranslationUnit {
+export class TranslationUnit implements Iommu {
   readonly queue: InvalidationQueue;
   /** Names of its engines, once they are added. */
   readonly engineNames: string[] = [];
@@ -129,6 +131,14 @@ export class TranslationUnit {
       deviceTlbs: ports.deviceTlbs,
       flushWriteBuffer: () => ports.writeBuffer?.flush(),
     });
+  }
+
+  get timing(): VtdConfig['timing'] {
+    return this.#config.timing;
+  }
+
+  completeDeviceTlb(sid: number, itag: number, count: number): void {
+    this.queue.completeDeviceTlb(sid, itag, count);
   }
 
   /** The engines of the queue; call after every source of requests has been added. */

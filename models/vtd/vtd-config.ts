@@ -1,10 +1,5 @@
+import type { Window } from '../iommu/window.ts';
 import type { Capabilities } from './capabilities.ts';
-
-/** A window of time in ns: how long something takes at least and at most. */
-export interface Window {
-  readonly minNs: number;
-  readonly maxNs: number;
-}
 
 /**
  * Every time in the VT-d model. No figure here is measured on hardware: the specification gives none, so windows are

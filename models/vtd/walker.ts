@@ -1,6 +1,10 @@
 import { unmodelled } from '../../sim/assert.ts';
 import { type Flow, Note } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
+import type { DmaRequest } from '../iommu/dma-request.ts';
+import { walkPhase } from '../iommu/request-latch.ts';
+import type { HeldTranslation, TranslationCompletion } from '../iommu/translation-completion.ts';
+import { WalkStep } from '../iommu/walk-step.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
 import { IotlbAccess, notTranslated } from './iotlb-access.ts';
@@ -8,10 +12,9 @@ import { deviceTlbFault } from './latched-translation.ts';
 import { isInterruptRange, PageTranslation } from './page-translation.ts';
 import { PasidLookup } from './pasid-lookup.ts';
 import { RequestEnd } from './request-end.ts';
-import { type DmaRequest, TableReader, type WalkPorts } from './table-reader.ts';
-import { completionStatus, type HeldTranslation, type TranslationCompletion } from './translation-completion.ts';
-import { type WalkState, walkPhase } from './walk-state.ts';
-import { WalkStep } from './walk-step.ts';
+import { TableReader, type WalkPorts } from './table-reader.ts';
+import { completionStatus } from './translation-completion.ts';
+import type { WalkState } from './walk-state.ts';
 
 /**
  * Translates the requests of one source, one at a time, in the order of VT-d 3.4.3 and 6.2: caches first, then

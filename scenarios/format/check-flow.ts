@@ -1,10 +1,10 @@
+import { closest } from '../../diagnostics/diagnostic.ts';
 import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
 import { mappedBits } from './check-domains.ts';
 import { checkInterruptArgument } from './check-interrupts.ts';
 import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
-import { closest } from './diagnostic.ts';
 import { parsePlace } from './place.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';
 import type { World } from './schema.ts';

@@ -1,7 +1,7 @@
+import { closest } from '../../diagnostics/diagnostic.ts';
 import { checkFlow } from './check-flow.ts';
 import { checkInvalidation } from './check-invalidations.ts';
 import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
-import { closest } from './diagnostic.ts';
 import { type Place, parsePlace } from './place.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import type { World } from './schema.ts';

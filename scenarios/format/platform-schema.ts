@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { queueGenerations } from '../../models/linux/vtd/queue-fault-check.ts';
+import { memoryModelNames } from '../../models/memory/memory-model.ts';
 import { bareName, ns } from './scalar-schemas.ts';
 
 const window = z
@@ -133,7 +134,7 @@ const linux = z.strictObject({
 });
 
 export const platform = z.strictObject({
-  memory: z.enum(['sc', 'x86-tso']).default('x86-tso').describe('Memory model of the CPUs.'),
+  memory: z.enum(memoryModelNames).default('x86-tso').describe('Memory model of the CPUs; docs/memory-models.md.'),
   memoryPages: z.int().min(32).max(4096).default(64).describe('RAM in 4 KB pages, from address 0.'),
   cpuStepNs: ns.default(1).describe('Least time of a CPU step.'),
   preemptMaxNs: z

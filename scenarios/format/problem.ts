@@ -1,4 +1,4 @@
-import { closest } from './diagnostic.ts';
+import { closest } from '../../diagnostics/diagnostic.ts';
 
 /** A mistake the schema cannot see: a name that leads nowhere, a flow's argument, two places that contradict. */
 export interface Problem {

@@ -1,5 +1,6 @@
 import { Composer, LineCounter, type ParsedNode, type YAMLError } from 'yaml';
-import { byPosition, type Diagnostic, ScenarioError } from './diagnostic.ts';
+import { byPosition, type Diagnostic } from '../../diagnostics/diagnostic.ts';
+import { ScenarioError } from './scenario-error.ts';
 import { decodeScenario, tokenize } from './yaml-guards.ts';
 import type { YamlMap, YamlNode } from './yaml-node.ts';
 import { diagnosticAt, type TextPlaces } from './yaml-places.ts';

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { barrierNames } from '../../models/memory/barriers.ts';
 import { placePattern } from './place.ts';
 import { address, name, pasid, word64, word128 } from './scalar-schemas.ts';
 
@@ -48,7 +49,7 @@ const target = z.union([z.literal('not-present'), z.strictObject({ domain: name 
 /** A driver flow and its parameters. */
 export const flowArguments = z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({});
 
-const barrierName = z.enum(['smp_wmb', 'smp_rmb', 'smp_mb', 'dma_wmb', 'dma_rmb', 'wmb', 'rmb', 'mb']);
+const barrierName = z.enum(barrierNames);
 
 const simpleSteps = [
   z.strictObject({

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { closest } from './diagnostic.ts';
+import { closest } from '../../diagnostics/diagnostic.ts';
 import { knownKeys } from './schema-walk.ts';
 import { entryOf, nodeAt, type YamlNode } from './yaml-node.ts';
 import { listValues, typeName } from './zod-messages.ts';

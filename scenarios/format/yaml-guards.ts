@@ -1,5 +1,6 @@
 import { CST, Lexer, Parser } from 'yaml';
-import { type Diagnostic, quote, ScenarioError } from './diagnostic.ts';
+import { type Diagnostic, quote } from '../../diagnostics/diagnostic.ts';
+import { ScenarioError } from './scenario-error.ts';
 import { diagnosticAt, type TextPlaces } from './yaml-places.ts';
 
 /** Largest scenario file. The longest one written by hand so far is a hundredth of it. */

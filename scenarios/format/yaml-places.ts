@@ -1,5 +1,5 @@
 import type { LineCounter } from 'yaml';
-import type { Diagnostic } from './diagnostic.ts';
+import type { Diagnostic } from '../../diagnostics/diagnostic.ts';
 import type { Position } from './yaml-node.ts';
 
 /** Source positions of one text. */

@@ -1,4 +1,4 @@
-import { quote } from './diagnostic.ts';
+import { quote } from '../../diagnostics/diagnostic.ts';
 
 /** What an unquoted word of a file means, or why it may not stand there. */
 type PlainScalar =

@@ -9,7 +9,7 @@ import {
   type YAMLMap,
   type YAMLSeq,
 } from 'yaml';
-import { type Diagnostic, quote } from './diagnostic.ts';
+import { type Diagnostic, quote } from '../../diagnostics/diagnostic.ts';
 import { maxDepth } from './yaml-guards.ts';
 import type { YamlEntry, YamlNode, YamlScalar } from './yaml-node.ts';
 import { diagnosticAt, positionAt, type TextPlaces } from './yaml-places.ts';

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { byPosition, closest, type Diagnostic, quote, ScenarioError } from './diagnostic.ts';
+import { byPosition, closest, type Diagnostic, quote } from '../../diagnostics/diagnostic.ts';
 import type { YamlDocument } from './read-yaml.ts';
+import { ScenarioError } from './scenario-error.ts';
 import { knownKeys, knownValues, schemasAt, unionOptions } from './schema-walk.ts';
 import { furthestBranch } from './union-branch.ts';
 import { entryOf, nodeAt, positionOf, toPlain, type YamlNode } from './yaml-node.ts';

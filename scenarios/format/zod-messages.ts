@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { closest, quote } from './diagnostic.ts';
+import { closest, quote } from '../../diagnostics/diagnostic.ts';
 import { wantsWholeNumber } from './schema-walk.ts';
 import type { YamlNode } from './yaml-node.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ScenarioError } from '../../scenarios/format/diagnostic.ts';
+import { ScenarioError } from '../../scenarios/format/scenario-error.ts';
 import { loadScenario, type ScenarioCase } from '../../scenarios/load-scenario.ts';
 import { replayCase, runCase } from '../../scenarios/run-case.ts';
 import type { SeededStrategy } from '../../scenarios/strategy-names.ts';

@@ -23,20 +23,22 @@ interface Layer {
 }
 
 const layers: ReadonlyMap<string, Layer> = new Map([
+  ['diagnostics', { mayImport: ['diagnostics'], packages: [], inRun: false }],
   ['sim', { mayImport: ['sim'], packages: ['seedrandom'], inRun: true }],
   ['models', { mayImport: ['models', 'sim'], packages: [], inRun: true }],
   [
     'scenarios',
     {
-      mayImport: ['scenarios', 'models', 'sim'],
+      mayImport: ['scenarios', 'models', 'sim', 'diagnostics'],
       packages: ['yaml', 'zod', 'node:fs', 'node:path', 'node:crypto', 'node:url'],
       inRun: false,
     },
   ],
+  ['litmus', { mayImport: ['litmus', 'models', 'sim', 'diagnostics'], packages: [], inRun: false }],
   [
     'cli',
     {
-      mayImport: ['cli', 'scenarios', 'models', 'sim'],
+      mayImport: ['cli', 'scenarios', 'litmus', 'models', 'sim', 'diagnostics'],
       packages: ['commander', 'cli-progress', 'cli-table3', 'piscina', 'node:*'],
       inRun: false,
     },

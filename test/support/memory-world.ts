@@ -1,15 +1,14 @@
 import { CacheEviction } from '../../models/memory/cache-eviction.ts';
+import { Cores } from '../../models/memory/cores.ts';
 import { Cpu } from '../../models/memory/cpu.ts';
-import type { CpuTiming } from '../../models/memory/cpu-operations.ts';
+import { type CpuTiming, cpuRegisterCount } from '../../models/memory/cpu-operations.ts';
 import type { Access, AccessSink, Core, MemoryModelName } from '../../models/memory/memory-model.ts';
 import { PhysicalMemory } from '../../models/memory/physical-memory.ts';
-import { SequentialCore } from '../../models/memory/sequential-core.ts';
-import { TsoCore } from '../../models/memory/tso-core.ts';
 import { type SystemTrace, type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
 import { Arena } from '../../sim/arena.ts';
 import { assert } from '../../sim/assert.ts';
 import { Kernel } from '../../sim/kernel.ts';
-import type { Flow } from '../../sim/operation.ts';
+import { type Flow, Note } from '../../sim/operation.ts';
 import { Trace } from '../../sim/trace.ts';
 import { enumerateSchedules } from './enumerate-schedules.ts';
 import { Act, ampleLimits } from './tiny-world.ts';
@@ -44,18 +43,26 @@ export class MemoryWorld {
   /** Registers of the last run, for the outcome; no body reads them. */
   seen: Record<string, bigint> = {};
   readonly #options: MemoryWorldOptions;
+  readonly #cores: Cores;
   readonly #cpus = new Map<number, Cpu>();
 
   constructor(model: MemoryModelName, options: MemoryWorldOptions = {}) {
     this.model = model;
     this.#options = options;
     this.memory = new PhysicalMemory(this.arena, { pageCount: 1, coherentWalks: options.coherentWalks ?? true });
+    this.#cores = new Cores(this.arena, this.memory, model);
   }
 
   /** A task on a CPU of its own number. */
   task(cpu: number, body: (cpu: Cpu) => Flow): this {
     const own = this.cpu(cpu);
-    this.kernel.addProcess({ name: `task on CPU ${cpu}`, kind: 'task', body: () => body(own) });
+    function* codeOf(): Flow {
+      yield new Note('begin', () => own.begin());
+      yield body(own);
+      yield new Note('end', () => own.retire());
+    }
+    const isWeak = this.model !== 'sc' && this.model !== 'x86-tso';
+    this.kernel.addProcess({ name: `task on CPU ${cpu}`, kind: 'task', body: isWeak ? codeOf : () => body(own) });
     return this;
   }
 
@@ -108,13 +115,12 @@ export class MemoryWorld {
     if (known !== undefined) {
       return known;
     }
-    const sink = this.#sink();
+    const sink = this.#sink(number);
     const cpu = new Cpu({
       core: this.#core(number, sink),
       memoryModel: this.model,
       timing: this.#timing(number),
       trace: this.trace,
-      writeLocked: (address, words) => sink.apply({ kind: 'store', address, words }),
       readRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
       peekRegister: (_, wordCount) => new Array<number>(wordCount).fill(0),
     });
@@ -127,17 +133,16 @@ export class MemoryWorld {
   }
 
   #core(number: number, sink: AccessSink): Core {
-    if (this.model === 'sc') {
-      return new SequentialCore(sink);
-    }
     const entryCount = this.#options.storeBufferEntries ?? 8;
     const buffer = { entryCount, maxNs: this.#timing(number).preemptMaxNs };
-    const core = new TsoCore(this.arena, `CPU ${number} store buffer`, buffer, sink);
-    this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
+    const core = this.#cores.add({ cpu: number, sink, buffer, registerCount: cpuRegisterCount });
+    if (core.drain !== undefined) {
+      this.kernel.addProcess({ name: `CPU ${number} drains`, kind: 'engine', body: core.drain });
+    }
     return core;
   }
 
-  #sink(): AccessSink {
+  #sink(cpu: number): AccessSink {
     return {
       readWord: (address) => this.memory.read(address),
       apply: ({ kind, address, words }: Access) => {
@@ -145,7 +150,7 @@ export class MemoryWorld {
           this.memory.writeBack(address);
         } else {
           assert(kind === 'store', 'a memory world has no registers');
-          this.memory.write(address, words, 0, words.length);
+          this.memory.write(address, words, 0, words.length, cpu);
         }
       },
     };

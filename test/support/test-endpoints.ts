@@ -1,5 +1,5 @@
-import type { System } from '../../models/system.ts';
-import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/vtd/device-tlb-port.ts';
+import type { DeviceTlbInvalidation, DeviceTlbPort } from '../../models/iommu/device-tlb-port.ts';
+import type { VtdSystem } from '../../models/vtd-system.ts';
 import { Fifo } from '../../sim/containers.ts';
 import { Operation, type StepContext } from '../../sim/operation.ts';
 
@@ -22,7 +22,7 @@ export class TestEndpoints implements DeviceTlbPort {
   }
 
   /** The process that answers; before the system is sealed. */
-  addTo({ arena, kernel, unit }: System): void {
+  addTo({ arena, kernel, unit }: VtdSystem): void {
     const pending = new Fifo(arena, 'test.endpoints', 8, 4);
     this.#pending = pending;
     const answer = new Answer(pending, (sid, itag, count) => unit.queue.completeDeviceTlb(sid, itag, count));

@@ -2,8 +2,8 @@ import type { CheckerFacts } from '../../models/checkers/checker.ts';
 import { pageOfLeaf } from '../../models/linux/page-table-builder.ts';
 import type { Domain } from '../../models/linux/vtd/vtd-driver.ts';
 import { valueOfWords } from '../../models/qword.ts';
-import type { System } from '../../models/system.ts';
 import { faultReasons } from '../../models/vtd/fault-reasons.ts';
+import type { VtdSystem } from '../../models/vtd-system.ts';
 import { domainFacts } from '../../scenarios/domain-facts.ts';
 
 /** Who a tracked entry is for. */
@@ -16,7 +16,7 @@ export interface Owner {
 
 /** What checkers may know of a small machine; `domains` are all of it by name. */
 export function factsOf(
-  { registry, driver, config }: System,
+  { registry, driver, config }: VtdSystem,
   owners: readonly Owner[],
   domains: readonly string[],
 ): CheckerFacts {

@@ -6,8 +6,7 @@ import { pasidEntryFor } from '../../models/linux/vtd/pasid-encoding.ts';
 import type { Domain, Stage, VtdDriver } from '../../models/linux/vtd/vtd-driver.ts';
 import type { Cpu } from '../../models/memory/cpu.ts';
 import type { AtsConfig } from '../../models/pcie/ats-config.ts';
-import { System } from '../../models/system.ts';
-import type { SystemConfig } from '../../models/system-config.ts';
+import type { VtdSystemConfig } from '../../models/system-config.ts';
 import type { TraceEvent } from '../../models/trace-events.ts';
 import { type Capabilities, defaultCapabilities } from '../../models/vtd/capabilities.ts';
 import { encodePasidDirectoryEntry } from '../../models/vtd/entries/pasid-directory-entry.ts';
@@ -16,6 +15,7 @@ import { encodeScalableContextEntry } from '../../models/vtd/entries/scalable-co
 import { encodeScalableRootHalf } from '../../models/vtd/entries/scalable-root-entry.ts';
 import { vtdEntryModels } from '../../models/vtd/entry-models.ts';
 import type { VtdConfig } from '../../models/vtd/vtd-config.ts';
+import { VtdSystem } from '../../models/vtd-system.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Scheduler } from '../../sim/scheduler.ts';
 import type { TraceRecord } from '../../sim/trace.ts';
@@ -32,7 +32,7 @@ type EventOf<K extends Kind> = Extract<TraceEvent, { kind: K }>;
 
 /** What a task and the preparation of memory find at hand. */
 export interface WorldParts {
-  readonly system: System;
+  readonly system: VtdSystem;
   readonly vtd: VtdDriver;
   /** Address of a page by its name; made when first named, which must be before the run. */
   page(name: string): number;
@@ -68,7 +68,7 @@ export interface DmaSketch {
 export interface WorldSketch {
   readonly vtd?: Partial<Omit<VtdConfig, 'capabilities'>>;
   readonly capabilities?: Partial<Capabilities>;
-  readonly system?: Partial<Omit<SystemConfig, 'vtd'>>;
+  readonly system?: Partial<Omit<VtdSystemConfig, 'vtd'>>;
   /** Requester IDs by name; `nic` is 00:02.0 if left out. */
   readonly devices?: Readonly<Record<string, number>>;
   /** Every device has ATS; what is left out is as PCIe wants it, with one row. */
@@ -107,7 +107,7 @@ const timing = {
   deviceTlbTimeout: { minNs: 60_000_000_000, maxNs: 90_000_000_000 },
 };
 
-function configOf(sketch: WorldSketch): SystemConfig {
+function configOf(sketch: WorldSketch): VtdSystemConfig {
   return {
     limits: { maxEvents: 20_000, maxTimeNs: 600_000_000_000, maxRetries: 1000 },
     memoryModel: 'sc',
@@ -169,14 +169,14 @@ function runOf(outcome: RunOutcome, records: TraceRecords): VtdRun {
 
 /** A small sealed machine. */
 export class VtdWorld {
-  readonly system: System;
+  readonly system: VtdSystem;
   readonly parts: WorldParts;
   /** Reach marks passed in any run so far. */
   readonly reached = new Set<string>();
 
   constructor(sketch: WorldSketch) {
     const endpoints = sketch.endpoints === undefined ? undefined : new TestEndpoints(sketch.endpoints);
-    this.system = new System(configOf(sketch), endpoints);
+    this.system = new VtdSystem(configOf(sketch), endpoints);
     endpoints?.addTo(this.system);
     this.parts = partsOf(this.system);
     const owners = build(this.parts, sketch);
@@ -259,7 +259,7 @@ export function seen<K extends Kind>(
     records.filter(({ event }) => event.kind === kind && matches(event as EventOf<K>)).length >= count;
 }
 
-function partsOf(system: System): WorldParts {
+function partsOf(system: VtdSystem): WorldParts {
   const pages = new Map<string, number>();
   return {
     system,

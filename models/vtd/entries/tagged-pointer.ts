@@ -1,9 +1,7 @@
 import { getAddress, getField } from '../../entry-layout.ts';
+import { noPointer } from '../../trace-events.ts';
 import { contextEntry } from './context-entry.ts';
 import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from './pasid-entry.ts';
-
-/** A pass-through entry: its DID stands with no table. */
-export const noPointer = -1;
 
 /**
  * The table pointer that caches keep under the entry's DID, as a byte address: SSPTPTR for second-stage and nested

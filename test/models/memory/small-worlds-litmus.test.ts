@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { BarrierName } from '../../../models/memory/barriers.ts';
 import type { Cpu } from '../../../models/memory/cpu.ts';
 import type { MemoryModelName } from '../../../models/memory/memory-model.ts';
+import { noDependencies } from '../../../models/memory/memory-model.ts';
 import { TsoCore } from '../../../models/memory/tso-core.ts';
 import { Arena } from '../../../sim/arena.ts';
-import type { Flow } from '../../../sim/operation.ts';
+import type { Flow, StepContext } from '../../../sim/operation.ts';
 import { MemoryWorld, registers } from '../../support/memory-world.ts';
 
 /*
@@ -257,18 +258,19 @@ describe('a store buffer', () => {
         apply: ({ kind, address, words }) => void arrived.push(`${kind} 0x${address.toString(16)} ${words}`),
       },
     );
-    core.write({ kind: 'store', address: x, words: [1, 2] });
-    core.write({ kind: 'register', address: y, words: [3] });
-    core.write({ kind: 'flush', address: x, words: [] });
-    core.write({ kind: 'register', address: 0xfed9_0088, words: [0xffff_ffff] });
-    expect([core.readWord(x), core.readWord(x + 4), core.readWord(y)]).toEqual([1, 2, y]);
-    expect([core.canRead(x, 2), core.canRead(y, 1), core.canRead(y, 2), core.hasRoom()]).toEqual([
-      true,
-      true,
-      true,
-      false,
-    ]);
-    while (!core.isDrained()) core.drainOldest();
+    const canRead = (address: number, wordCount: number): boolean =>
+      core.canRead({ address, wordCount, order: 'relaxed', ...noDependencies });
+    core.write({ access: { kind: 'store', address: x, words: [1, 2] }, order: 'relaxed', ...noDependencies });
+    core.write({ access: { kind: 'register', address: y, words: [3] }, order: 'relaxed', ...noDependencies });
+    core.write({ access: { kind: 'flush', address: x, words: [] }, order: 'relaxed', ...noDependencies });
+    core.write({
+      access: { kind: 'register', address: 0xfed9_0088, words: [0xffff_ffff] },
+      order: 'relaxed',
+      ...noDependencies,
+    });
+    expect([core.peekWord(x), core.peekWord(x + 4), core.peekWord(y)]).toEqual([1, 2, y]);
+    expect([canRead(x, 2), canRead(y, 1), canRead(y, 2), core.hasRoom()]).toEqual([true, true, true, false]);
+    while (!core.isDrained()) core.drain.execute({ choose: () => 0 } as unknown as StepContext);
     // All of them in one queue, in order; what was unsigned arrives unsigned.
     expect(arrived).toEqual(['store 0x100 1,2', 'register 0x140 3', 'flush 0x100 ', 'register 0xfed90088 4294967295']);
   });

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { type CacheTags, TranslationCache } from '../../../models/iommu/translation-cache.ts';
 import type { CacheName, TraceEvent } from '../../../models/trace-events.ts';
 import { traceEventFields } from '../../../models/trace-events.ts';
 import { encodeDescriptor, type InvalidationDescriptor } from '../../../models/vtd/descriptors.ts';
 import { pasidTableType } from '../../../models/vtd/entries/pasid-entry.ts';
 import { applyInvalidation } from '../../../models/vtd/invalidations.ts';
-import { type CacheTags, TranslationCache } from '../../../models/vtd/translation-caches.ts';
 import { Arena } from '../../../sim/arena.ts';
 import type { StepContext } from '../../../sim/operation.ts';
 import { Trace } from '../../../sim/trace.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ScenarioError } from '../../../scenarios/format/diagnostic.ts';
 import { readYaml } from '../../../scenarios/format/read-yaml.ts';
+import { ScenarioError } from '../../../scenarios/format/scenario-error.ts';
 import { toPlain } from '../../../scenarios/format/yaml-node.ts';
 
 const maxMilliseconds = 2000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ScenarioError } from '../../../scenarios/format/diagnostic.ts';
 import { readYaml } from '../../../scenarios/format/read-yaml.ts';
+import { ScenarioError } from '../../../scenarios/format/scenario-error.ts';
 import { entryOf, nodeAt, positionOf, toPlain, type YamlNode } from '../../../scenarios/format/yaml-node.ts';
 
 const encode = (text: string) => new TextEncoder().encode(text);

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { ScenarioError } from '../../../scenarios/format/diagnostic.ts';
 import { readYaml } from '../../../scenarios/format/read-yaml.ts';
+import { ScenarioError } from '../../../scenarios/format/scenario-error.ts';
 import { parseDocument, zodDiagnostics } from '../../../scenarios/format/zod-diagnostics.ts';
 
 const whole = z.number().int().min(0);
