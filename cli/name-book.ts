@@ -138,6 +138,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'descriptor-fetched':
     case 'invalidation-done':
     case 'status-written':
+    case 'fence-done':
     case 'queue-error':
     case 'page-freed':
     case 'page-allocated':

@@ -9,6 +9,7 @@ const taggedCaches: readonly CacheName[] = [
   'iotlb',
   'first-stage-paging',
   'second-stage-paging',
+  'ioatc',
 ];
 /** IDs that software can hand out. */
 const didCount = 64;
