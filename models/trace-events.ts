@@ -63,6 +63,8 @@ export type TraceEvent =
   | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
   /** A load has given an older value than memory has, which is `words`. */
   | { readonly kind: 'older-value-seen'; readonly address: number; readonly words: readonly number[] }
+  /** A task written as steps has read a value under a name, `task.value`. */
+  | { readonly kind: 'value-read'; readonly name: string; readonly words: readonly number[] }
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
@@ -335,6 +337,7 @@ export type SystemTrace = Trace<TraceEvent>;
 export const traceEventFields: FieldNames<TraceEvent> = {
   'store-buffered': ['address', 'words'],
   'older-value-seen': ['address', 'words'],
+  'value-read': ['name', 'words'],
   store: ['address', 'words', 'cpu'],
   load: ['address', 'words'],
   barrier: ['name'],
