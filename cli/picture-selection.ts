@@ -81,6 +81,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'invalidation-done':
     case 'ats-disabled':
     case 'status-written':
+    case 'fence-done':
     case 'write-buffer-flushed':
       return index > focus.firstStore;
     // An invalidation request that was answered shows as what the function did.
@@ -95,7 +96,9 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'cached-fault':
       return isInWalk(focus, processId, index);
     case 'entry-read': {
-      const says = fieldsText(event.structure, event.quantum * 4, event.words) !== '' || event.words.some(Boolean);
+      const says =
+        fieldsText(event.structure, event.quantum * event.words.length, event.words) !== '' ||
+        event.words.some(Boolean);
       return says && focus.entries.has(event.entry) && isInWalk(focus, processId, index);
     }
     case 'cache-filled':

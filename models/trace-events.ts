@@ -30,10 +30,26 @@ export type CacheName =
   | 'first-stage-paging'
   | 'second-stage-paging'
   | 'device-tlb'
-  | 'interrupt-entry-cache';
+  | 'interrupt-entry-cache'
+  | 'ddt-cache'
+  | 'pdt-cache'
+  | 'ioatc';
 
-/** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
-export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
+/**
+ * What an invalidation asked for: a descriptor (VT-d 6.5.2.1 to 6.5.2.8), or of a RISC-V IOMMU the commands
+ * IODIR.INVAL_DDT and INVAL_PDT, IOTINVAL.VMA and GVMA (RISC-V IOMMU 4.1).
+ */
+export type InvalidationKind =
+  | 'context'
+  | 'pasid-cache'
+  | 'iotlb'
+  | 'piotlb'
+  | 'device-tlb'
+  | 'pasid-device-tlb'
+  | 'ddt'
+  | 'pdt'
+  | 'vma'
+  | 'gvma';
 
 /**
  * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
@@ -230,6 +246,7 @@ export type TraceEvent =
       readonly itag: number;
     }
   | { readonly kind: 'ats-disabled'; readonly sid: number }
+  /** Of a RISC-V IOMMU the words are those of a command, 4 of them. */
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
   | {
       readonly kind: 'invalidation-done';
@@ -246,7 +263,10 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
     }
+  /** IOFENCE.C: all commands before it are done, and `reads` and `writes` that the IOMMU has processed are in memory. */
+  | { readonly kind: 'fence-done'; readonly slot: number; readonly reads: boolean; readonly writes: boolean }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
+  /** `code`: IQEI of VT-d; of a RISC-V IOMMU the bit of cqcsr. */
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
   /** A page of memory that software has given back, and that it has taken again. */
   | { readonly kind: 'page-freed'; readonly address: number }
@@ -351,6 +371,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'ats-disabled': ['sid'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
+  'fence-done': ['slot', 'reads', 'writes'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
   'page-freed': ['address'],
