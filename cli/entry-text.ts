@@ -1,4 +1,8 @@
 import { type EntryLayout, getField } from '../models/entry-layout.ts';
+import { deviceContext } from '../models/riscv/entries/device-context.ts';
+import { ddtEntry, pdtEntry } from '../models/riscv/entries/directory-entry.ts';
+import { pageTableEntry } from '../models/riscv/entries/page-table-entry.ts';
+import { processContext } from '../models/riscv/entries/process-context.ts';
 import type { Structure } from '../models/trace-events.ts';
 import { contextEntry } from '../models/vtd/entries/context-entry.ts';
 import { firstStagePagingEntry } from '../models/vtd/entries/first-stage-paging-entry.ts';
@@ -9,7 +13,6 @@ import { rootEntry } from '../models/vtd/entries/root-entry.ts';
 import { scalableContextEntry } from '../models/vtd/entries/scalable-context-entry.ts';
 import { scalableRootHalf } from '../models/vtd/entries/scalable-root-entry.ts';
 import { secondStagePagingEntry } from '../models/vtd/entries/second-stage-paging-entry.ts';
-import { assert } from '../sim/assert.ts';
 import { requesterText } from './requester-text.ts';
 
 interface ShownField {
@@ -57,7 +60,45 @@ const postedInterrupt: ShownEntry = {
   ],
 };
 
-const entries: Readonly<Partial<Record<Structure, ShownEntry>>> = {
+const firstStageModes = { 0: 'Bare', 8: 'Sv39', 9: 'Sv48', 10: 'Sv57' };
+const secondStageModes = { 8: 'Sv39x4', 9: 'Sv48x4', 10: 'Sv57x4' };
+const ifValid = { field: 'valid', values: [1] };
+const directoryFields: readonly ShownField[] = [{ name: 'valid' }, { name: 'table', usedWith: ifValid }];
+const pageTableFields: readonly ShownField[] = [
+  { name: 'valid' },
+  { name: 'read', hideZero: true },
+  { name: 'write', hideZero: true },
+  { name: 'address', hideZero: true },
+];
+
+const entries: Readonly<Record<Structure, ShownEntry>> = {
+  'riscv-ddt-entry': { layout: ddtEntry, shown: directoryFields },
+  'riscv-device-context': {
+    layout: deviceContext,
+    shown: [
+      { name: 'valid' },
+      { name: 'enableAts', hideZero: true },
+      { name: 'processDirectory', hideZero: true },
+      { name: 'secondMode', values: secondStageModes, hideZero: true },
+      { name: 'gscid', hideZero: true },
+      { name: 'secondTable', hideZero: true },
+      { name: 'pscid' },
+      { name: 'firstMode', values: firstStageModes },
+      { name: 'firstTable', hideZero: true },
+    ],
+  },
+  'riscv-pdt-entry': { layout: pdtEntry, shown: directoryFields },
+  'riscv-process-context': {
+    layout: processContext,
+    shown: [
+      { name: 'valid' },
+      { name: 'pscid' },
+      { name: 'mode', values: firstStageModes },
+      { name: 'table', hideZero: true },
+    ],
+  },
+  'riscv-first-stage-pte': { layout: pageTableEntry, shown: pageTableFields },
+  'riscv-second-stage-pte': { layout: pageTableEntry, shown: pageTableFields },
   'interrupt-remapping-entry': {
     layout: remappedInterruptEntry,
     shown: [
@@ -122,7 +163,7 @@ const entries: Readonly<Partial<Record<Structure, ShownEntry>>> = {
 
 /** Bytes of an entry of the structure. */
 export function entryByteCount(structure: Structure): number {
-  return entryOf(structure).layout.wordCount * 4;
+  return entries[structure].layout.wordCount * 4;
 }
 
 /**
@@ -154,13 +195,7 @@ export function fieldsText(structure: Structure, firstWord: number, words: reado
 function shownEntry(structure: Structure, firstWord: number, words: readonly number[]): ShownEntry {
   const { firstWord: modeWord, shift } = remappedInterruptEntry.fields.mode;
   const isRemapped = firstWord <= modeWord && (((words[modeWord - firstWord] ?? 0) >>> shift) & 1) === 0;
-  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entryOf(structure);
-}
-
-function entryOf(structure: Structure): ShownEntry {
-  const entry = entries[structure];
-  assert(entry !== undefined, `pictures know ${structure}`);
-  return entry;
+  return structure === 'interrupt-remapping-entry' && !isRemapped ? postedInterrupt : entries[structure];
 }
 
 /** Reader of the fields that lie in the part as a whole; undefined for the others. */

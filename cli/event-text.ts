@@ -1,10 +1,9 @@
-import { hexCode } from '../models/checkers/checker.ts';
 import type { CacheName, InvalidationKind, TraceEvent } from '../models/trace-events.ts';
 import { decodeDescriptor, descriptorType } from '../models/vtd/descriptors.ts';
-import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { unreachable } from '../sim/assert.ts';
 import { fieldsText } from './entry-text.ts';
 import { memoryText, type NameBook, qwordsText } from './name-book.ts';
+import { commandText, isCommand } from './queue-command-text.ts';
 import { requesterText } from './requester-text.ts';
 
 type Of<Kind extends TraceEvent['kind']> = Extract<TraceEvent, { kind: Kind }>;
@@ -19,7 +18,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'load':
       return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
     case 'older-value-seen':
-      return `an older value: memory has ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
+      return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}, where memory has ${wordsText(event.newest)}`;
+    case 'value-read':
+      return `${event.name} = ${wordsText(event.words)}`;
     case 'barrier':
       return event.name;
     case 'line-flushed':
@@ -49,7 +50,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'prefetch':
       return `prefetch for ${requesterText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'cached-fault':
-      return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
+      return `${cacheNames[event.cache]} keeps an entry that faults: ${book.words.faultCode(event.reason)}`;
     case 'cache-filled':
       return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'cache-dropped':
@@ -59,9 +60,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'request':
       return `request of ${requesterText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'fault':
-      return faultText(event);
+      return faultText(event, book);
     case 'fault-overflow':
-      return `no fault record left for ${requesterText(event.sid)}, ${hexCode(event.reason)}: set FSTS.PFO`;
+      return `no fault record left for ${requesterText(event.sid)}, ${book.words.faultCode(event.reason)}: set FSTS.PFO`;
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'interrupt-request':
@@ -71,7 +72,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'interrupt-posted':
       return interruptPostedText(event, book);
     case 'interrupt-blocked':
-      return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event)}`;
+      return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event, book)}`;
     case 'translation-request':
       return `ask for${pasidText(event.pasid)} ${hex(event.iova)}${event.write ? ' to write' : ''}`;
     case 'translation-completion':
@@ -85,7 +86,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'ats-disabled':
       return 'ATS off: a translation request was unsupported';
     case 'descriptor-fetched':
-      return `fetch descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
+      return `fetch ${slotText(event)}`;
     case 'invalidation-done':
       return invalidationText(event);
     case 'status-written':
@@ -107,7 +108,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'device-tlb-timeout':
       return `time-out of ITag ${event.itag}: ITE`;
     case 'descriptor-lost':
-      return `drop descriptor ${event.slot}: ${descriptorNames.get(decodeDescriptor(event.words, 0)) ?? 'other'}`;
+      return `drop ${slotText(event)}`;
+    case 'fence-done':
+      return `IOFENCE.C in slot ${event.slot} is complete${event.writes ? ', writes are in memory' : ''}`;
     case 'interrupt-entries-invalidated':
       return `invalidate interrupt entries: ${interruptEntriesText(event)}`;
     case 'page-group-response':
@@ -146,6 +149,9 @@ const cacheNames: Readonly<Record<CacheName, string>> = {
   'device-tlb': 'device TLB',
   'first-stage-paging': 'first-stage paging-structure cache',
   'second-stage-paging': 'second-stage paging-structure cache',
+  'ddt-cache': 'DDT cache',
+  'pdt-cache': 'PDT cache',
+  ioatc: 'IOATC',
 };
 
 const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
@@ -155,7 +161,18 @@ const invalidationNames: Readonly<Record<InvalidationKind, string>> = {
   piotlb: 'PASID-based IOTLB',
   'device-tlb': 'device TLB',
   'pasid-device-tlb': 'device TLB',
+  ddt: 'DDT cache',
+  pdt: 'PDT cache',
+  vma: 'first-stage translations',
+  gvma: 'second-stage translations',
 };
+
+/** Invalidations and caches of a RISC-V IOMMU, whose tags are PSCIDs. */
+const riscvNames: readonly string[] = ['ddt', 'pdt', 'vma', 'gvma', 'ddt-cache', 'pdt-cache', 'ioatc'];
+
+function tagName(of: CacheName | InvalidationKind): string {
+  return riscvNames.includes(of) ? 'PSCID' : 'DID';
+}
 
 const descriptorNames: ReadonlyMap<number, string> = new Map([
   [descriptorType.context, 'context cache'],
@@ -170,21 +187,28 @@ const descriptorNames: ReadonlyMap<number, string> = new Map([
   [descriptorType.hpt, 'HPT cache'],
 ]);
 
+function slotText({ slot, words }: Of<'descriptor-fetched' | 'descriptor-lost'>): string {
+  return isCommand(words)
+    ? `command ${slot}: ${commandText(words)}`
+    : `descriptor ${slot}: ${descriptorNames.get(decodeDescriptor(words, 0)) ?? 'other'}`;
+}
+
 function storeText(event: Of<'store' | 'store-buffered'>, book: NameBook): string {
   return `store ${memoryText(book, event.address, event.words.length * 4)}${storedText(event, book)}`;
 }
 
 function entryReadText(event: Of<'entry-read'>, book: NameBook): string {
-  // A quantum is 128 bits, two of the quadwords in which drivers number an entry.
+  // A quantum is as much as is read at once; drivers number the quadwords of an entry.
   const count = Math.ceil(event.words.length / 2);
-  const fields = fieldsText(event.structure, event.quantum * 4, event.words);
+  const fields = fieldsText(event.structure, event.quantum * event.words.length, event.words);
   const value = fields === '' ? ` = ${wordsText(event.words)}` : `: ${fields}`;
-  return `read ${nameOf(event, book)} ${qwordsText(event.quantum * 2, count)}${value}`;
+  const place = qwordsText((event.quantum * event.words.length) / 2, count, book.words.letter);
+  return `read ${nameOf(event, book)} ${place}${value}`;
 }
 
 function entryUsedText(event: Of<'entry-used'>, book: NameBook): string {
   const fields = fieldsText(event.structure, 0, event.words);
-  const fault = event.reason === 0 ? '' : ` (fault ${hexCode(event.reason)})`;
+  const fault = event.reason === 0 ? '' : ` (fault ${book.words.faultCode(event.reason)})`;
   return `use ${nameOf(event, book)}: ${fields}${fault}`;
 }
 
@@ -213,9 +237,9 @@ function interruptPostedText(event: Of<'interrupt-posted'>, book: NameBook): str
   return `${requesterText(sid)} interrupt ${index} -> vector ${hex(vector)} posted at ${place}${notified}`;
 }
 
-function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>): string {
-  const text = faultReasons.get(event.reason)?.text ?? 'a reason without a name';
-  return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
+function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>, { words }: NameBook): string {
+  const text = words.faultText(event.reason);
+  return `fault ${words.faultCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
 
 function answerText(event: Of<'translation-completion'>, book: NameBook): string {
@@ -234,18 +258,24 @@ function invalidationText(event: Of<'invalidation-done'>): string {
     const page = event.granularity === 'page' ? `, page ${hex(event.iova)}` : '';
     return `${name}: ${pasid}${page}`;
   }
+  const tag = `${tagName(event.invalidation)} ${event.did}`;
   switch (event.granularity) {
     case 'global':
       return `${name}: all`;
     case 'domain':
-      return `${name}: DID ${event.did}`;
+      return `${name}: ${tag}`;
     case 'device':
-      return `${name}: DID ${event.did}, ${requesterText(event.sid)}`;
+      return event.invalidation === 'ddt'
+        ? `${name}: ${requesterText(event.sid)}`
+        : `${name}: ${tag}, ${requesterText(event.sid)}`;
     case 'pasid':
-      return `${name}: DID ${event.did}, PASID ${event.pasid}`;
+      return event.invalidation === 'pdt'
+        ? `${name}: ${requesterText(event.sid)}, process ${event.pasid}`
+        : `${name}: ${tag}, PASID ${event.pasid}`;
     case 'page': {
       const pasid = event.invalidation === 'piotlb' ? `, PASID ${event.pasid}` : '';
-      return `${name}: DID ${event.did}${pasid}, page ${hex(event.iova)}`;
+      const space = event.did < 0 ? '' : `${tag}${pasid}, `;
+      return `${name}: ${space}page ${hex(event.iova)}`;
     }
     default:
       return unreachable(event.granularity);
@@ -290,10 +320,12 @@ function tagsText(event: Of<'cache-hit' | 'cache-filled' | 'cache-dropped'>): st
   if (event.cache === 'device-tlb') {
     return 'iova' in event ? hex(event.iova - (event.iova % 4096)) : `a page of ${requesterText(event.sid)}`;
   }
-  const device = ['context-cache', 'pasid-cache'].includes(event.cache) ? `${requesterText(event.sid)}, ` : '';
+  const device = ['context-cache', 'pasid-cache', 'ddt-cache', 'pdt-cache'].includes(event.cache)
+    ? `${requesterText(event.sid)}, `
+    : '';
   const hasPasid = !['context-cache', 'second-stage-paging'].includes(event.cache);
   const pasid = hasPasid && event.pasid >= 0 ? `, PASID ${event.pasid}` : '';
-  return `${device}DID ${event.did}${pasid}`;
+  return `${device}${tagName(event.cache)} ${event.did}${pasid}`;
 }
 
 function access(event: Of<'request' | 'translated-request'>): string {

@@ -111,6 +111,7 @@ class LitmusMachine {
       },
       buffer: { entryCount: bufferEntries, maxNs: Number.POSITIVE_INFINITY },
       registerCount: thread.registers.length,
+      hasContextSync: thread.instructions.some(({ op }) => op === 'context-sync'),
       reserves: true,
       mayStillRead: (address, wordCount) => mayLoad(self.thread?.loaded ?? -1, address, wordCount),
     });

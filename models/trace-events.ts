@@ -30,10 +30,26 @@ export type CacheName =
   | 'first-stage-paging'
   | 'second-stage-paging'
   | 'device-tlb'
-  | 'interrupt-entry-cache';
+  | 'interrupt-entry-cache'
+  | 'ddt-cache'
+  | 'pdt-cache'
+  | 'ioatc';
 
-/** What an invalidation descriptor asked for (VT-d 6.5.2.1 to 6.5.2.8). */
-export type InvalidationKind = 'context' | 'pasid-cache' | 'iotlb' | 'piotlb' | 'device-tlb' | 'pasid-device-tlb';
+/**
+ * What an invalidation asked for: a descriptor (VT-d 6.5.2.1 to 6.5.2.8), or of a RISC-V IOMMU the commands
+ * IODIR.INVAL_DDT and INVAL_PDT, IOTINVAL.VMA and GVMA (RISC-V IOMMU 4.1).
+ */
+export type InvalidationKind =
+  | 'context'
+  | 'pasid-cache'
+  | 'iotlb'
+  | 'piotlb'
+  | 'device-tlb'
+  | 'pasid-device-tlb'
+  | 'ddt'
+  | 'pdt'
+  | 'vma'
+  | 'gvma';
 
 /**
  * Everything that can be seen in a run. Checkers, pictures and logs know a run only by these. Addresses are physical
@@ -45,8 +61,15 @@ export type TraceEvent =
   | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'store'; readonly address: number; readonly words: readonly number[]; readonly cpu: number }
   | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
-  /** A load has given an older value than memory has, which is `words`. */
-  | { readonly kind: 'older-value-seen'; readonly address: number; readonly words: readonly number[] }
+  /** The load before has given `words`, though memory has `newest` by now. */
+  | {
+      readonly kind: 'older-value-seen';
+      readonly address: number;
+      readonly words: readonly number[];
+      readonly newest: readonly number[];
+    }
+  /** A task written as steps has read a value under a name, `task.value`. */
+  | { readonly kind: 'value-read'; readonly name: string; readonly words: readonly number[] }
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
@@ -230,6 +253,7 @@ export type TraceEvent =
       readonly itag: number;
     }
   | { readonly kind: 'ats-disabled'; readonly sid: number }
+  /** Of a RISC-V IOMMU the words are those of a command, 4 of them. */
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
   | {
       readonly kind: 'invalidation-done';
@@ -246,7 +270,10 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
     }
+  /** IOFENCE.C: all commands before it are done, and `reads` and `writes` that the IOMMU has processed are in memory. */
+  | { readonly kind: 'fence-done'; readonly slot: number; readonly reads: boolean; readonly writes: boolean }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
+  /** `code`: IQEI of VT-d; of a RISC-V IOMMU the bit of cqcsr. */
   | { readonly kind: 'queue-error'; readonly slot: number; readonly code: number }
   /** A page of memory that software has given back, and that it has taken again. */
   | { readonly kind: 'page-freed'; readonly address: number }
@@ -314,7 +341,8 @@ export type SystemTrace = Trace<TraceEvent>;
 /** Field order of each event, for digests and logs. */
 export const traceEventFields: FieldNames<TraceEvent> = {
   'store-buffered': ['address', 'words'],
-  'older-value-seen': ['address', 'words'],
+  'older-value-seen': ['address', 'words', 'newest'],
+  'value-read': ['name', 'words'],
   store: ['address', 'words', 'cpu'],
   load: ['address', 'words'],
   barrier: ['name'],
@@ -351,6 +379,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'ats-disabled': ['sid'],
   'descriptor-fetched': ['slot', 'words'],
   'invalidation-done': ['invalidation', 'granularity', 'sid', 'sidMask', 'did', 'pasid', 'iova'],
+  'fence-done': ['slot', 'reads', 'writes'],
   'status-written': ['address', 'data'],
   'queue-error': ['slot', 'code'],
   'page-freed': ['address'],

@@ -24,7 +24,7 @@ export class RequestLatch {
   readonly #phase: Cell;
   readonly #listener: PhaseListener;
   /** Slots from here on are for entries that a cache shared between devices has brought in. */
-  readonly #firstForeignSlot: number;
+  readonly firstForeignSlot: number;
 
   constructor(
     arena: Arena,
@@ -37,7 +37,7 @@ export class RequestLatch {
     this.#provenance = new WordArray(arena, `${name}.provenance`, provenanceSlots);
     this.#phase = new Cell(arena, `${name}.phase`);
     this.#listener = is.listener;
-    this.#firstForeignSlot = is.firstForeignSlot;
+    this.firstForeignSlot = is.firstForeignSlot;
   }
 
   get phase(): WalkPhase {
@@ -80,7 +80,7 @@ export class RequestLatch {
     if (provenance === 0 || provenance === this.provenance(own)) {
       return;
     }
-    for (let slot = this.#firstForeignSlot; slot < provenanceSlots; slot += 1) {
+    for (let slot = this.firstForeignSlot; slot < provenanceSlots; slot += 1) {
       const present = this.provenance(slot);
       if (present === provenance || present === 0) {
         this.setProvenance(slot, provenance);
@@ -88,7 +88,7 @@ export class RequestLatch {
       }
     }
     unmodelled(
-      `a translation by paging-structure cache rows of more than ${provenanceSlots - this.#firstForeignSlot} others`,
+      `a translation by paging-structure cache rows of more than ${provenanceSlots - this.firstForeignSlot} others`,
     );
   }
 

@@ -19,7 +19,7 @@ const column = {
   pasid: 2,
   hasPasid: 3,
   did: 4,
-  pgtt: 5,
+  space: 5,
   /** Page number of the address, in two words. */
   page: 6,
   level: 8,
@@ -33,14 +33,15 @@ export interface CacheTags {
   readonly pasid: number;
   readonly hasPasid: boolean;
   readonly did: number;
-  readonly pgtt: number;
+  /** Kind of address space that translations are of: PGTT of VT-d; 0 or GSCID + 1 of RISC-V. */
+  readonly space: number;
   readonly iova: number;
   /** Of a paging-structure cache: level of the entry that was cached. */
   readonly level?: number;
 }
 
 /** Tags that a look-up compares; where one does not exist it is the same in every row. */
-type LookupTag = 'sid' | 'pasid' | 'hasPasid' | 'did' | 'level' | 'page';
+type LookupTag = 'sid' | 'pasid' | 'hasPasid' | 'did' | 'space' | 'level' | 'page';
 
 export interface CacheShape {
   readonly name: CacheName;
@@ -102,8 +103,8 @@ export class TranslationCache {
     return this.#table.get(row, column.did);
   }
 
-  pgtt(row: number): number {
-    return this.#table.get(row, column.pgtt);
+  space(row: number): number {
+    return this.#table.get(row, column.space);
   }
 
   /** Page number (address / 4096). */
@@ -143,7 +144,7 @@ export class TranslationCache {
     this.#table.set(row, column.pasid, tags.pasid);
     this.#table.set(row, column.hasPasid, tags.hasPasid ? 1 : 0);
     this.#table.set(row, column.did, tags.did);
-    this.#table.set(row, column.pgtt, tags.pgtt);
+    this.#table.set(row, column.space, tags.space);
     this.#table.set(row, column.level, tags.level ?? 0);
     const page = Math.floor(tags.iova / 4096);
     this.#table.set(row, column.page, page);

@@ -61,7 +61,7 @@ export class DeviceTlb {
     const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), accessOf({ write })];
     this.#cache.fill(
       step,
-      { sid, pasid: Math.max(0, pasid), hasPasid: pasid >= 0, did: 0, pgtt: 0, iova },
+      { sid, pasid: Math.max(0, pasid), hasPasid: pasid >= 0, did: 0, space: 0, iova },
       {
         payload: { length: payload.length, word: (i) => payload[i] as number },
         pointer: noPointer,

@@ -168,7 +168,7 @@ export class ContextLookup {
       : taggedContextPointer(words, base);
     ports.caches.contextCache.fill(
       step,
-      { sid: request.sid, pasid: 0, hasPasid: false, did, pgtt: 0, iova: 0 },
+      { sid: request.sid, pasid: 0, hasPasid: false, did, space: 0, iova: 0 },
       {
         payload: { length: wordCount, word: (i) => state.context.get(i) },
         pointer: isGood ? pointer : noPointer,

@@ -214,7 +214,7 @@ function applyIotlb(caches: TranslationCaches, { words, base }: DescriptorWords,
   } else {
     const inRange = pageRange(words, base);
     // First-stage rows have no second-stage address to compare, so all of the domain go (Table 23).
-    iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.pgtt(row)) || inRange(iotlb.page(row))));
+    iotlb.invalidate((row) => iotlb.did(row) === did && (usesFirstStage(iotlb.space(row)) || inRange(iotlb.page(row))));
     firstStagePaging.invalidate((row) => firstStagePaging.did(row) === did);
     if (getField(fields.hint, words, base) === 0) {
       secondStagePaging.invalidate(
@@ -243,7 +243,7 @@ function applyPiotlb(caches: TranslationCaches, { words, base }: DescriptorWords
   } else {
     const inRange = pageRange(words, base);
     // Page-selective leaves rows without a first stage alone (Table 24).
-    iotlb.invalidate((row) => tagged(iotlb, row) && usesFirstStage(iotlb.pgtt(row)) && inRange(iotlb.page(row)));
+    iotlb.invalidate((row) => tagged(iotlb, row) && usesFirstStage(iotlb.space(row)) && inRange(iotlb.page(row)));
     if (getField(fields.hint, words, base) === 0) {
       firstStagePaging.invalidate((row) => tagged(firstStagePaging, row) && coversSome(firstStagePaging, row, inRange));
     }

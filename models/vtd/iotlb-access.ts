@@ -67,7 +67,7 @@ export class IotlbAccess {
     iotlb.noteHit(row, iova);
     state.didTag.set(iotlb.did(row) + 1);
     state.pasidTag.set(iotlb.pasid(row) + 1);
-    state.pgttTag.set(iotlb.pgtt(row) + 1);
+    state.pgttTag.set(iotlb.space(row) + 1);
     for (let slot = 0; slot < provenanceSlots; slot += 1) {
       state.setProvenance(slot, iotlb.provenance(row, slot));
     }
@@ -95,7 +95,7 @@ export class IotlbAccess {
     const payload = [frame | 0, Math.floor(frame / 0x1_0000_0000), rights];
     caches.iotlb.fill(
       step,
-      { sid, pasid: tablePasid, hasPasid: pasid >= 0, did, pgtt: latchedPgtt(this.#reader), iova },
+      { sid, pasid: tablePasid, hasPasid: pasid >= 0, did, space: latchedPgtt(this.#reader), iova },
       {
         payload: { length: payload.length, word: (i) => payload[i] as number },
         pointer: latchedPointer(this.#reader),

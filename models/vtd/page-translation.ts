@@ -4,8 +4,8 @@ import { PageWalk, type SecondStage } from '../iommu/page-walk.ts';
 import { pasidTableType } from './entries/pasid-entry.ts';
 import { latchedShape, type WalkShape } from './latched-translation.ts';
 import { type VtdPagingFormats, vtdPagingFormats } from './paging-formats.ts';
-import { PagingStructures } from './paging-structures.ts';
 import type { TableReader } from './table-reader.ts';
+import { pagingStructures } from './walk-caches.ts';
 
 const guestAddressTooWide = 0x74;
 
@@ -23,7 +23,7 @@ export class PageTranslation {
     const isCoherent = config.mode === 'scalable' && config.capabilities.RWBF === 0;
     const indexOf = (address: number): number => (isCoherent ? memory.cpuIndex(address) : memory.walkIndex(address));
     const ports = { arena, memory, registry, trace, timing: config.timing, indexOf };
-    this.#pageWalk = new PageWalk(ports, new PagingStructures(reader), (entry, present, reason) =>
+    this.#pageWalk = new PageWalk(ports, pagingStructures(reader), (entry, present, reason) =>
       reader.use(entry, present, reason),
     );
     this.#formats = vtdPagingFormats(config);

@@ -79,7 +79,7 @@ export class PasidLookup {
       state.faultsDisabled.set(1);
     }
     state.didTag.set(pasidCache.did(row) + 1);
-    state.pgttTag.set(pasidCache.pgtt(row) + 1);
+    state.pgttTag.set(pasidCache.space(row) + 1);
     for (const slot of Object.values(provenanceSlot)) {
       state.setProvenance(slot, pasidCache.provenance(row, slot));
     }
@@ -184,7 +184,7 @@ export class PasidLookup {
     const pgtt = getField(pasidEntry.fields.pgtt, words, base);
     ports.caches.pasidCache.fill(
       step,
-      { sid: request.sid, pasid: this.pasid, hasPasid: true, did, pgtt, iova: 0 },
+      { sid: request.sid, pasid: this.pasid, hasPasid: true, did, space: pgtt, iova: 0 },
       {
         // With the entry go the FPD bits met on the way: later requests do not read the directory again.
         payload: {

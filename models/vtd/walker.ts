@@ -2,16 +2,17 @@ import { unmodelled } from '../../sim/assert.ts';
 import { type Flow, Note } from '../../sim/operation.ts';
 import type { Channel } from '../../sim/trace.ts';
 import type { DmaRequest } from '../iommu/dma-request.ts';
+import { RequestEnd } from '../iommu/request-end.ts';
 import { walkPhase } from '../iommu/request-latch.ts';
 import type { HeldTranslation, TranslationCompletion } from '../iommu/translation-completion.ts';
 import { WalkStep } from '../iommu/walk-step.ts';
 import type { TraceEvent } from '../trace-events.ts';
 import { ContextLookup } from './context-lookup.ts';
+import { faultReasons } from './fault-reasons.ts';
 import { IotlbAccess, notTranslated } from './iotlb-access.ts';
 import { deviceTlbFault } from './latched-translation.ts';
 import { isInterruptRange, PageTranslation } from './page-translation.ts';
 import { PasidLookup } from './pasid-lookup.ts';
-import { RequestEnd } from './request-end.ts';
 import { TableReader, type WalkPorts } from './table-reader.ts';
 import { completionStatus } from './translation-completion.ts';
 import type { WalkState } from './walk-state.ts';
@@ -53,7 +54,17 @@ export class Walker {
     this.#pasidLookup = new PasidLookup(this.#reader);
     this.#iotlb = new IotlbAccess(this.#reader, this.#pasidLookup);
     this.#pages = new PageTranslation(this.#reader);
-    this.#end = new RequestEnd(this.#reader);
+    const { trace, memory, config, faultRecords } = ports;
+    this.#end = new RequestEnd({
+      trace,
+      memory,
+      latch: state,
+      timing: config.timing,
+      request: () => this.#reader.request,
+      // Software can switch the report of qualified faults off in any structure on the way (VT-d 7.1.1).
+      isWanted: (reason) => state.faultsDisabled.get() === 0 || faultReasons.get(reason)?.qualified !== true,
+      record: (reason) => faultRecords.record(this.#reader.request.sid, reason),
+    });
     this.#requests = ports.trace.channel('request');
     this.#translations = ports.trace.channel('translation-request');
     this.#answers = ports.trace.channel('translation-completion');

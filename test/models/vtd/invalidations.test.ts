@@ -25,11 +25,11 @@ const rows: readonly Row[] = [
   ['pasidCache', 'nic, DID 5, PASID 2', { sid: 0x10, did: 5, pasid: 2, hasPasid: true }],
   ['pasidCache', 'nic.4, DID 6, PASID 1', { sid: 0x14, did: 6, pasid: 1, hasPasid: true }],
   ...[first, second, nested, passThrough].flatMap((pgtt): readonly Row[] => [
-    ['iotlb', `${pgtt}: DID 5, PASID 1, 1000h`, { did: 5, pasid: 1, hasPasid: true, pgtt, iova: 0x1000 }],
-    ['iotlb', `${pgtt}: DID 5, PASID 1, 2000h`, { did: 5, pasid: 1, hasPasid: true, pgtt, iova: 0x2000 }],
-    ['iotlb', `${pgtt}: DID 5, PASID 2, 1000h`, { did: 5, pasid: 2, hasPasid: true, pgtt, iova: 0x1000 }],
-    ['iotlb', `${pgtt}: DID 6, PASID 1, 1000h`, { did: 6, pasid: 1, hasPasid: true, pgtt, iova: 0x1000 }],
-    ['iotlb', `${pgtt}: DID 5, RID_PASID 1, 1000h`, { did: 5, pasid: 1, hasPasid: false, pgtt, iova: 0x1000 }],
+    ['iotlb', `${pgtt}: DID 5, PASID 1, 1000h`, { did: 5, pasid: 1, hasPasid: true, space: pgtt, iova: 0x1000 }],
+    ['iotlb', `${pgtt}: DID 5, PASID 1, 2000h`, { did: 5, pasid: 1, hasPasid: true, space: pgtt, iova: 0x2000 }],
+    ['iotlb', `${pgtt}: DID 5, PASID 2, 1000h`, { did: 5, pasid: 2, hasPasid: true, space: pgtt, iova: 0x1000 }],
+    ['iotlb', `${pgtt}: DID 6, PASID 1, 1000h`, { did: 6, pasid: 1, hasPasid: true, space: pgtt, iova: 0x1000 }],
+    ['iotlb', `${pgtt}: DID 5, RID_PASID 1, 1000h`, { did: 5, pasid: 1, hasPasid: false, space: pgtt, iova: 0x1000 }],
   ]),
   // A PDE (level 2) covers 2 MB, a PML4E (level 4) 512 GB.
   ['firstStagePaging', 'DID 5, PASID 1, PDE of 0h', { did: 5, pasid: 1, level: 2, iova: 0 }],
@@ -65,7 +65,7 @@ function apply(descriptor: InvalidationDescriptor, mode: 'scalable' | 'legacy' =
   for (const [i, [key, , tags]] of rows.entries()) {
     // A row is known by its payload; rows of one look-up would replace each other, so each has its source.
     const source = { payload: { length: 1, word: () => i }, pointer: -1, provenance: () => 0 };
-    caches[key].fill(step, { sid: i, pasid: 0, hasPasid: false, did: 0, pgtt: 0, iova: 0, ...tags }, source);
+    caches[key].fill(step, { sid: i, pasid: 0, hasPasid: false, did: 0, space: 0, iova: 0, ...tags }, source);
   }
   trace.record(true);
   applyInvalidation(caches, trace, { words: encodeDescriptor(descriptor), base: 0, mode });

@@ -1,10 +1,24 @@
 import type { Channel } from '../../sim/trace.ts';
-import { provenanceSlots } from '../iommu/translation-cache.ts';
-import type { HeldTranslation } from '../iommu/translation-completion.ts';
-import { WalkStep } from '../iommu/walk-step.ts';
-import type { TraceEvent } from '../trace-events.ts';
-import { faultReasons } from './fault-reasons.ts';
-import type { TableReader } from './table-reader.ts';
+import type { PhysicalMemory } from '../memory/physical-memory.ts';
+import type { SystemTrace, TraceEvent } from '../trace-events.ts';
+import type { DmaRequest } from './dma-request.ts';
+import type { RequestLatch } from './request-latch.ts';
+import { provenanceSlots } from './translation-cache.ts';
+import type { HeldTranslation } from './translation-completion.ts';
+import { WalkStep } from './walk-step.ts';
+import type { Window } from './window.ts';
+
+export interface RequestEndPorts {
+  readonly trace: SystemTrace;
+  readonly memory: PhysicalMemory;
+  readonly latch: RequestLatch;
+  readonly timing: { readonly lookup: Window; readonly access: Window };
+  request(): DmaRequest;
+  /** Whether software wants reports of such a fault, as the entries on the way say. */
+  isWanted(reason: number): boolean;
+  /** Reports a fault to software. */
+  record(reason: number): void;
+}
 
 /** How requests end: at memory or in a fault. */
 export class RequestEnd {
@@ -18,57 +32,54 @@ export class RequestEnd {
   output = 0;
   /** What a translated request goes by; set likewise. */
   held: HeldTranslation = { address: 0, provenance: () => 0 };
-  readonly #reader: TableReader;
+  readonly #ports: RequestEndPorts;
   readonly #faults: Channel<Extract<TraceEvent, { kind: 'fault' }>>;
   readonly #accesses: Channel<Extract<TraceEvent, { kind: 'dma' }>>;
 
-  constructor(reader: TableReader) {
-    this.#reader = reader;
-    const { trace, config } = reader.ports;
-    const { lookup, access } = config.timing;
+  constructor(ports: RequestEndPorts) {
+    this.#ports = ports;
+    const { trace, latch, timing } = ports;
     this.#faults = trace.channel('fault');
     this.#accesses = trace.channel('dma');
-    this.access = new WalkStep('the access of memory', access, () =>
-      this.#accessMemory(() => reader.state.provenanceList()),
+    this.access = new WalkStep('the access of memory', timing.access, () =>
+      this.#accessMemory(() => latch.provenanceList()),
     );
-    this.translatedAccess = new WalkStep('the access of memory', access, () =>
+    this.translatedAccess = new WalkStep('the access of memory', timing.access, () =>
       this.#accessMemory(() => this.#translatedProvenance()),
     );
-    this.fault = new WalkStep('the fault report', lookup, () => {
+    this.fault = new WalkStep('the fault report', timing.lookup, () => {
       this.noteFault(true);
-      reader.state.clear();
+      latch.clear();
       return 0;
     });
   }
 
   /** The fault -{@link output}; `isReported`: it is one that software can be told. */
   noteFault(isReported: boolean): void {
-    const { ports, request, state } = this.#reader;
-    const { sid, pasid, iova } = request;
+    const { latch } = this.#ports;
+    const { sid, pasid, iova } = this.#ports.request();
     const reason = -this.output;
-    // Software can switch the report of qualified faults off in any structure on the way (VT-d 7.1.1).
-    const isWanted = state.faultsDisabled.get() === 0 || faultReasons.get(reason)?.qualified !== true;
-    const recorded = isReported && isWanted;
+    const recorded = isReported && this.#ports.isWanted(reason);
     if (this.#faults.active) {
-      const provenance = state.provenanceList();
+      const provenance = latch.provenanceList();
       this.#faults.emit({ kind: 'fault', sid, pasid, iova, reason, recorded, provenance });
     }
     if (recorded) {
-      ports.faultRecords.record(sid, reason);
+      this.#ports.record(reason);
     }
   }
 
   #accessMemory(provenance: () => readonly number[]): number {
-    const { ports, request, state } = this.#reader;
-    const { sid, pasid, iova, write } = request;
+    const { memory, latch } = this.#ports;
+    const { sid, pasid, iova, write } = this.#ports.request();
     const address = this.output;
     if (this.#accesses.active) {
       this.#accesses.emit({ kind: 'dma', sid, pasid, iova, address, write, provenance: provenance() });
     }
-    if (write && ports.memory.contains(address, 4)) {
-      ports.memory.deviceWrite(address - (address % 4), [dmaPattern]);
+    if (write && memory.contains(address, 4)) {
+      memory.deviceWrite(address - (address % 4), [dmaPattern]);
     }
-    state.clear();
+    latch.clear();
     return 0;
   }
 
@@ -76,7 +87,7 @@ export class RequestEnd {
   #translatedProvenance(): readonly number[] {
     const list: number[] = [];
     for (let slot = 0; slot < provenanceSlots; slot += 1) {
-      list.push(this.held.provenance(slot), this.#reader.state.provenance(slot));
+      list.push(this.held.provenance(slot), this.#ports.latch.provenance(slot));
     }
     return [...new Set(list)].filter((provenance) => provenance !== 0);
   }
