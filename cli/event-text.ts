@@ -1,8 +1,5 @@
-import { hexCode } from '../models/checkers/checker.ts';
-import { faultCauses } from '../models/riscv/fault-causes.ts';
 import type { CacheName, InvalidationKind, TraceEvent } from '../models/trace-events.ts';
 import { decodeDescriptor, descriptorType } from '../models/vtd/descriptors.ts';
-import { faultReasons } from '../models/vtd/fault-reasons.ts';
 import { unreachable } from '../sim/assert.ts';
 import { fieldsText } from './entry-text.ts';
 import { memoryText, type NameBook, qwordsText } from './name-book.ts';
@@ -21,7 +18,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'load':
       return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
     case 'older-value-seen':
-      return `an older value: memory has ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
+      return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}, where memory has ${wordsText(event.newest)}`;
+    case 'value-read':
+      return `${event.name} = ${wordsText(event.words)}`;
     case 'barrier':
       return event.name;
     case 'line-flushed':
@@ -51,7 +50,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'prefetch':
       return `prefetch for ${requesterText(event.sid)}${pasidText(event.pasid)}: ${hex(event.iova)}`;
     case 'cached-fault':
-      return `${cacheNames[event.cache]} keeps an entry that faults: ${hexCode(event.reason)}`;
+      return `${cacheNames[event.cache]} keeps an entry that faults: ${book.words.faultCode(event.reason)}`;
     case 'cache-filled':
       return `fill ${cacheNames[event.cache]}: ${tagsText(event)}`;
     case 'cache-dropped':
@@ -61,9 +60,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'request':
       return `request of ${requesterText(event.sid)}${pasidText(event.pasid)}: ${access(event)} ${hex(event.iova)}`;
     case 'fault':
-      return faultText(event);
+      return faultText(event, book);
     case 'fault-overflow':
-      return `no fault record left for ${requesterText(event.sid)}, ${hexCode(event.reason)}: set FSTS.PFO`;
+      return `no fault record left for ${requesterText(event.sid)}, ${book.words.faultCode(event.reason)}: set FSTS.PFO`;
     case 'dma':
       return `DMA ${event.write ? 'to' : 'from'} ${hex(event.address)}${placeNote(event.address, book)}`;
     case 'interrupt-request':
@@ -73,7 +72,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'interrupt-posted':
       return interruptPostedText(event, book);
     case 'interrupt-blocked':
-      return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event)}`;
+      return `${requesterText(event.sid)} interrupt ${event.index} blocked: ${faultText(event, book)}`;
     case 'translation-request':
       return `ask for${pasidText(event.pasid)} ${hex(event.iova)}${event.write ? ' to write' : ''}`;
     case 'translation-completion':
@@ -203,12 +202,13 @@ function entryReadText(event: Of<'entry-read'>, book: NameBook): string {
   const count = Math.ceil(event.words.length / 2);
   const fields = fieldsText(event.structure, event.quantum * event.words.length, event.words);
   const value = fields === '' ? ` = ${wordsText(event.words)}` : `: ${fields}`;
-  return `read ${nameOf(event, book)} ${qwordsText((event.quantum * event.words.length) / 2, count)}${value}`;
+  const place = qwordsText((event.quantum * event.words.length) / 2, count, book.words.letter);
+  return `read ${nameOf(event, book)} ${place}${value}`;
 }
 
 function entryUsedText(event: Of<'entry-used'>, book: NameBook): string {
   const fields = fieldsText(event.structure, 0, event.words);
-  const fault = event.reason === 0 ? '' : ` (fault ${hexCode(event.reason)})`;
+  const fault = event.reason === 0 ? '' : ` (fault ${book.words.faultCode(event.reason)})`;
   return `use ${nameOf(event, book)}: ${fields}${fault}`;
 }
 
@@ -237,9 +237,9 @@ function interruptPostedText(event: Of<'interrupt-posted'>, book: NameBook): str
   return `${requesterText(sid)} interrupt ${index} -> vector ${hex(vector)} posted at ${place}${notified}`;
 }
 
-function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>): string {
-  const text = (faultReasons.get(event.reason) ?? faultCauses.get(event.reason))?.text ?? 'a reason without a name';
-  return `fault ${hexCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
+function faultText(event: Pick<Of<'fault'>, 'reason' | 'recorded'>, { words }: NameBook): string {
+  const text = words.faultText(event.reason);
+  return `fault ${words.faultCode(event.reason)}: ${text}${event.recorded ? '' : ' (not reported)'}`;
 }
 
 function answerText(event: Of<'translation-completion'>, book: NameBook): string {

@@ -4,6 +4,7 @@ import { provenanceEntry } from '../models/trace-events.ts';
 import type { RunRecord } from '../scenarios/report.ts';
 import { unreachable } from '../sim/assert.ts';
 import { entryByteCount } from './entry-text.ts';
+import { type IommuWords, iommuWords } from './iommu-words.ts';
 
 /** A table entry of a run: where it is and what it is, as far as the trace tells. */
 interface NamedEntry {
@@ -15,6 +16,7 @@ interface NamedEntry {
 
 /** Names for the addresses and ids in the events of one run. */
 export interface NameBook {
+  readonly words: IommuWords;
   entry(id: number): NamedEntry | undefined;
   /** The entry at an address, and how far into it the address is. */
   entryAt(address: number): { readonly id: number; readonly offset: number } | undefined;
@@ -25,7 +27,7 @@ export const qwordBytes = 8;
 /** Up to the widest table entry, positions are said in quadwords, as drivers number them; beyond it in bytes. */
 const entryPlaceBytes = 64;
 
-export function createNameBook(record: Pick<RunRecord, 'records' | 'places' | 'entryNames'>): NameBook {
+export function createNameBook(record: Pick<RunRecord, 'records' | 'places' | 'entryNames' | 'iommu'>): NameBook {
   const seen = seenEntries(record);
   const entries = record.entryNames.map((name, id) => {
     const place = record.places.find((each) => each.name === name);
@@ -41,6 +43,7 @@ export function createNameBook(record: Pick<RunRecord, 'records' | 'places' | 'e
   // The smallest place says most: a lock before the page it is in.
   places.sort((a, b) => a.byteCount - b.byteCount);
   return {
+    words: iommuWords[record.iommu],
     entry: (id) => entries[id],
     entryAt: (address) => {
       const id = entries.findIndex(({ range }) => range !== undefined && contains(range, address));
@@ -63,14 +66,14 @@ export function memoryText(book: NameBook, address: number, byteCount: number): 
   }
   const isQwords = offset % qwordBytes === 0 && byteCount > 0 && byteCount % qwordBytes === 0;
   if (place.byteCount <= entryPlaceBytes && isQwords) {
-    return `${place.name} ${qwordsText(offset / qwordBytes, byteCount / qwordBytes)}`;
+    return `${place.name} ${qwordsText(offset / qwordBytes, byteCount / qwordBytes, book.words.letter)}`;
   }
   return offset === 0 ? place.name : `${place.name}+0x${offset.toString(16)}`;
 }
 
 /** One access: `q0`, or `q0-1` when it takes two quadwords at once. */
-export function qwordsText(first: number, count: number): string {
-  return count === 1 ? `q${first}` : `q${first}-${first + count - 1}`;
+export function qwordsText(first: number, count: number, letter: string): string {
+  return count === 1 ? `${letter}${first}` : `${letter}${first}-${first + count - 1}`;
 }
 
 function contains(range: { readonly address: number; readonly byteCount: number }, address: number): boolean {
@@ -116,6 +119,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'store':
     case 'load':
     case 'older-value-seen':
+    case 'value-read':
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':

@@ -20,6 +20,8 @@ interface StoreRun {
   readonly place: Place | undefined;
   /** Quadwords written, in the order of the stores. */
   readonly qwords: readonly number[];
+  /** What the doublewords of the place are numbered with. */
+  readonly letter: string;
   readonly target: string;
   /** ` = 0`, `: P=1 DID=5`. */
   readonly value: string;
@@ -106,18 +108,19 @@ function mainViolation({ record }: PictureSource, selected: readonly number[]): 
 function storeOf(
   event: Extract<TraceEvent, { kind: 'store' | 'store-buffered' }>,
   book: NameBook,
-): Pick<StoreRun, 'place' | 'qwords' | 'target' | 'value'> {
+): Pick<StoreRun, 'place' | 'qwords' | 'letter' | 'target' | 'value'> {
   const byteCount = event.words.length * 4;
   const place = book.placeAt(event.address);
   const target = memoryText(book, event.address, byteCount);
   const value = storedText(event, book);
   const first = place === undefined ? 0 : (event.address - place.address) / qwordBytes;
   const count = byteCount / qwordBytes;
-  const isSmall = place !== undefined && target.startsWith(`${place.name} q`);
+  const { letter } = book.words;
+  const isSmall = place !== undefined && target.startsWith(`${place.name} ${letter}`);
   if (!isSmall) {
-    return { place: undefined, qwords: [], target, value };
+    return { place: undefined, qwords: [], letter, target, value };
   }
-  return { place, qwords: Array.from({ length: count }, (_, i) => first + i), target, value };
+  return { place, qwords: Array.from({ length: count }, (_, i) => first + i), letter, target, value };
 }
 
 function join(last: Item, next: Item): Item | undefined {
@@ -135,12 +138,12 @@ function join(last: Item, next: Item): Item | undefined {
     return undefined;
   }
   const qwords = [...a.qwords, ...b.qwords];
-  const target = `${a.place?.name ?? ''} ${manyQwordsText(qwords)}`;
+  const target = `${a.place?.name ?? ''} ${manyQwordsText(qwords, a.letter)}`;
   return { run: { ...a, qwords, target, eventCount: a.eventCount + b.eventCount } };
 }
 
-/** Several accesses: `q1-q7`, with a q on both ends, unlike one wide access. */
-function manyQwordsText(qwords: readonly number[]): string {
+/** Several accesses: `q1-q7`, with the letter on both ends, unlike one wide access. */
+function manyQwordsText(qwords: readonly number[], letter: string): string {
   const sorted = qwords.toSorted((a, b) => a - b);
   const runs: { first: number; last: number }[] = [];
   for (const qword of sorted) {
@@ -151,7 +154,9 @@ function manyQwordsText(qwords: readonly number[]): string {
       runs.push({ first: qword, last: qword });
     }
   }
-  return runs.map(({ first, last }) => (first === last ? qwordsText(first, 1) : `q${first}-q${last}`)).join(', ');
+  return runs
+    .map(({ first, last }) => (first === last ? qwordsText(first, 1, letter) : `${letter}${first}-${letter}${last}`))
+    .join(', ');
 }
 
 function runStep({ column, state, target, value, mark, eventCount }: StoreRun): PictureStep {

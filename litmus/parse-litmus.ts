@@ -47,7 +47,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
   const registers = readInitialState(cursor, reading);
   const { builders, dialect } = readThreads(header, cursor, reading);
   giveInitialValues(registers, builders, dialect, problems);
-  const threads = builders.map((builder) => builder.finish());
+  const threads = builders.map((builder) => ({ builder, thread: builder.finish() }));
   checkAccesses(threads, reading);
   const sections = readSections(cursor, { reading, dialect, threads: builders });
   if (sections.condition === undefined) {
@@ -59,7 +59,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
     file,
     architecture: header.architecture,
     locations: reading.locations.finish(),
-    threads,
+    threads: threads.map(({ thread }) => thread),
     condition,
     ...(filter === undefined ? {} : { filter }),
     observed,

@@ -14,6 +14,7 @@ import { Cores } from './memory/cores.ts';
 import { Cpu } from './memory/cpu.ts';
 import { cpuRegisterCount } from './memory/cpu-operations.ts';
 import type { Access, AccessSink, Core } from './memory/memory-model.ts';
+import type { MemoryRange } from './memory/memory-range.ts';
 import { PhysicalMemory, pageBytes } from './memory/physical-memory.ts';
 import type { AtsConfig } from './pcie/ats-config.ts';
 import { AtsEndpoint } from './pcie/ats-endpoint.ts';
@@ -26,11 +27,11 @@ import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-eve
 /** Where the registers of the first IOMMU are, those of each other a page on: above all RAM a scenario can have. */
 const registerWindow = 0xfed9_0000;
 
+const everywhere: MemoryRange = { address: 0, byteCount: Number.POSITIVE_INFINITY };
+
 /** A named range of memory, for pictures and messages. */
-export interface Place {
+export interface Place extends MemoryRange {
   readonly name: string;
-  readonly address: number;
-  readonly byteCount: number;
 }
 
 export interface DmaSourceOptions {
@@ -64,6 +65,8 @@ export class System {
   readonly agents: Agent[] = [];
   readonly places: Place[] = [];
   readonly #cpus = new Map<number, Cpu>();
+  /** All places that the code of a CPU loads from. */
+  readonly #loads = new Map<number, readonly MemoryRange[]>();
   readonly #iommus: Iommu[] = [];
   readonly #cores: Cores;
   /** Tasks of each CPU that have not ended. */
@@ -120,6 +123,7 @@ export class System {
       timing: this.config.cpu,
       trace: this.trace,
       readRegister: (address, wordCount) => this.#iommuAt(address).readRegister(address % pageBytes, wordCount),
+      mayLoad: (address, wordCount) => this.#mayLoad(number, address, wordCount),
       peekRegister: (address, wordCount) => this.#iommuAt(address).peekRegister(address % pageBytes, wordCount),
     });
     this.#cpus.set(number, cpu);
@@ -128,10 +132,16 @@ export class System {
 
   /**
    * Software that runs on a CPU and must finish. It begins after 0 to `idleSteps` steps of other work: without that a
-   * random scheduler would nearly always begin everything at once.
+   * random scheduler would nearly always begin everything at once. `loads`: all places that it loads from; left out: it
+   * may load from anywhere, so that CPUs of weak memory models have to remember everything that was ever overwritten.
    */
-  addTask(name: string, task: { readonly cpu: number; readonly idleSteps: number }, body: (cpu: Cpu) => Flow): void {
-    const { cpu: cpuNumber, idleSteps } = task;
+  addTask(
+    name: string,
+    task: { readonly cpu: number; readonly idleSteps: number; readonly loads?: readonly MemoryRange[] | undefined },
+    body: (cpu: Cpu) => Flow,
+  ): void {
+    const { cpu: cpuNumber, idleSteps, loads = [everywhere] } = task;
+    this.#loads.set(cpuNumber, [...(this.#loads.get(cpuNumber) ?? []), ...loads]);
     const cpu = this.cpu(cpuNumber);
     const { stepNs, preemptMaxNs } = this.config.cpu;
     const left = this.#taskCount(cpuNumber);
@@ -267,13 +277,26 @@ export class System {
 
   #core(number: number): Core {
     const { storeBuffer: buffer } = this.config;
-    const core = this.#cores.add({ cpu: number, sink: this.#sink(number), buffer, registerCount: cpuRegisterCount });
+    const core = this.#cores.add({
+      cpu: number,
+      sink: this.#sink(number),
+      buffer,
+      registerCount: cpuRegisterCount,
+      mayStillRead: (address, wordCount) => this.#mayLoad(number, address, wordCount),
+    });
     if (core.drain !== undefined) {
       const name = `CPU ${number} store buffer`;
       this.kernel.addProcess({ name, kind: 'engine', body: core.drain });
       this.agents.push({ process: name, column: `CPU ${number}` });
     }
     return core;
+  }
+
+  /** Whether code of a CPU may load from a place: see `loads` of {@link addTask}. */
+  #mayLoad(cpu: number, address: number, wordCount: number): boolean {
+    const end = address + wordCount * 4;
+    const loads = this.#loads.get(cpu) ?? [everywhere];
+    return loads.some((range) => address < range.address + range.byteCount && range.address < end);
   }
 
   #sink(cpu: number): AccessSink {

@@ -3,14 +3,14 @@ import { encodePostedInterruptDescriptor } from '../models/vtd/entries/posted-in
 import type { VtdSystem } from '../models/vtd-system.ts';
 import { assert } from '../sim/assert.ts';
 import { interruptEntriesOf, interruptIndicesOf } from './format/interrupt-plan.ts';
-import type { World } from './format/schema.ts';
+import type { VtdWorld } from './format/schema.ts';
 
 /**
  * Switches interrupt remapping on if the world speaks of interrupts, and writes the entries it begins with. Gives the
  * address and name of each entry that has to be followed.
  */
 export function assembleInterrupts(
-  world: World,
+  world: VtdWorld,
   system: Pick<VtdSystem, 'driver' | 'memory' | 'remapInterrupts'>,
 ): readonly { readonly address: number; readonly name: string }[] {
   if (interruptIndicesOf(world).length === 0) {

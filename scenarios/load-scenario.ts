@@ -14,9 +14,18 @@ import {
 import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
 import { ScenarioError } from './format/scenario-error.ts';
-import { type Case, frameSchema, type World, worldSchema } from './format/schema.ts';
+import { type Case, frameSchema, riscvWorldSchema, vtdWorldSchema, type World, worldKeys } from './format/schema.ts';
 import { findVariables, substitute, substitutedSize, type Variables } from './format/substitute.ts';
-import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
+import {
+  entryOf,
+  nodeAt,
+  type Position,
+  positionOf,
+  toPlain,
+  type YamlEntry,
+  type YamlMap,
+  type YamlScalar,
+} from './format/yaml-node.ts';
 import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
 import type { Knobs } from './report.ts';
 import { readBytes, scenarioName } from './scenario-file.ts';
@@ -67,7 +76,7 @@ export interface LoadedScenario {
 
 const defaultRuns = 1000;
 const frameKeys = Object.keys(frameSchema.shape);
-const worldKeys = Object.keys(worldSchema.shape);
+const models: readonly string[] = ['vtd', 'riscv'];
 const maxCases = 10_000;
 /** Each world that is drawn stays in memory, and is calibrated before its first run. */
 const maxWorlds = 64;
@@ -311,10 +320,17 @@ class Loader {
     if (this.#diagnostics.length > before) {
       return undefined;
     }
-    const result = worldSchema.safeParse(toPlain(node));
+    const model = modelOf(node);
+    if (model !== undefined && !models.includes(String(model.value))) {
+      const { message, hint } = unknownName('IOMMU', String(model.value), models);
+      this.#report(model, message, hint);
+      return undefined;
+    }
+    const schema = model?.value === 'riscv' ? riscvWorldSchema : vtdWorldSchema;
+    const result = schema.safeParse(toPlain(node));
     const scope = { file: this.#document.file, root: node };
     if (!result.success) {
-      for (const { message, hint, ...position } of zodDiagnostics(scope, worldSchema, result.error.issues)) {
+      for (const { message, hint, ...position } of zodDiagnostics(scope, schema, result.error.issues)) {
         this.#report(position.line === 0 ? entry.keyNode : position, message, hint);
       }
       return undefined;
@@ -370,6 +386,12 @@ class Loader {
       throw new ScenarioError(this.#diagnostics.sort(byPosition), this.#document.lines);
     }
   }
+}
+
+/** What the file says the IOMMU is; undefined if it says no word. */
+function modelOf(root: YamlMap): YamlScalar | undefined {
+  const model = nodeAt(root, ['platform', 'iommu', 'model']);
+  return model?.kind === 'scalar' ? model : undefined;
 }
 
 function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {

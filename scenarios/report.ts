@@ -1,3 +1,4 @@
+import type { IommuModel } from '../models/linux/flow-definition.ts';
 import type { Agent, Place } from '../models/system.ts';
 import type { TraceEvent } from '../models/trace-events.ts';
 import type { TraceRecord } from '../sim/trace.ts';
@@ -130,6 +131,8 @@ export interface RunRecord {
   readonly nowNs: number;
   readonly violations: readonly Violation[];
   readonly digest: string;
+  /** Whose words events are put in. */
+  readonly iommu: IommuModel;
   readonly records: readonly TraceRecord<TraceEvent>[];
   /** By process id: the process, and the column of a picture it belongs to. */
   readonly agents: readonly Agent[];

@@ -242,6 +242,7 @@ export function recordRun(
     nowNs: outcome.nowNs,
     violations: outcome.violations,
     digest: system.trace.digest(),
+    iommu: scenarioCase.world.platform.iommu.model,
     records: system.trace.records,
     agents: system.kernel.processNames.map((process) => system.agentOf(process)),
     places: [...system.registry.list(), ...system.places],

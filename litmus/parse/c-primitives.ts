@@ -1,6 +1,6 @@
 import { quote } from '../../diagnostics/diagnostic.ts';
 import type { LoadOrder, RmwOrder, StoreOrder } from '../../models/memory/access-order.ts';
-import type { BarrierName } from '../../models/memory/barriers.ts';
+import { type BarrierName, barrierNames } from '../../models/memory/barriers.ts';
 import { LitmusFault } from '../problem.ts';
 import type { CExpression } from './c-syntax.ts';
 import type { CCall, CPlace, CThread } from './c-thread.ts';
@@ -237,8 +237,6 @@ const storeAndBarrier: Primitive = {
   },
 };
 
-const barriers: readonly BarrierName[] = ['smp_mb', 'smp_rmb', 'smp_wmb', 'dma_rmb', 'dma_wmb', 'mb', 'rmb', 'wmb'];
-
 const primitives: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
   ['READ_ONCE', load(placeIn, 'relaxed')],
   ['WRITE_ONCE', store(placeIn, 'relaxed')],
@@ -247,10 +245,9 @@ const primitives: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
   ['smp_store_mb', storeAndBarrier],
   ['rcu_dereference', load(placeIn, 'relaxed')],
   ['rcu_assign_pointer', store(placeIn, 'release')],
-  ...barriers.map((name): [string, Primitive] => [name, barrier(name)]),
+  ...barrierNames.map((name): [string, Primitive] => [name, barrier(name)]),
   ['smp_mb__before_atomic', barrier('smp_mb')],
   ['smp_mb__after_atomic', barrier('smp_mb')],
-  ['smp_mb__after_spinlock', barrier('smp_mb')],
   ['smp_mb__after_unlock_lock', barrier('smp_mb')],
   ['barrier', nothing],
   ['rcu_read_lock', nothing],

@@ -171,8 +171,9 @@ export class CThread {
   /** What `*p` stands for; the other expressions have no place in memory. */
   place(expression: CExpression): CPlace {
     if (expression.kind === 'unary' && expression.operator === '*') return this.pointedAt(expression.of);
-    const isParameter = expression.kind === 'name' && this.parameters.has(expression.name);
-    const hint = isParameter ? `write *${expression.name}` : undefined;
+    // A name without a meaning is the first thing to tell.
+    const isPointer = expression.kind === 'name' && this.named(expression.at).type.pointee !== undefined;
+    const hint = isPointer ? `write *${expression.name}` : undefined;
     throw new LitmusFault(expression.at, 'expected a place in memory, such as *x', hint);
   }
 

@@ -1,5 +1,6 @@
 import type { Arena } from '../../sim/arena.ts';
 import type { Structure, SystemTrace } from '../trace-events.ts';
+import type { SpecWords } from './spec-words.ts';
 
 /** What a checker is attached to. Its ghost state lives in the arena, so that undo and fingerprints cover it. */
 export interface CheckerPorts {
@@ -19,6 +20,8 @@ export interface CheckerPorts {
 export interface CheckerFacts {
   readonly entryCount: number;
   readonly domains: readonly DomainFacts[];
+  /** Outcomes that the scenario forbids: values that tasks have read under these names, all of them together. */
+  readonly forbidden: readonly (readonly OutcomeValue[])[];
   /** Address of the page that contents of a leaf paging entry map; undefined if they map none. */
   pageOfLeaf(entry: number, words: readonly number[]): number | undefined;
   /** RAM in 4 KB pages. */
@@ -28,23 +31,35 @@ export interface CheckerFacts {
   nameOfDevice(sid: number): string;
   /** Text of a fault reason code, and whether only a torn entry gives it. */
   faultReason(code: number): { readonly text: string; readonly onlyTornEntryGives: boolean };
-  readonly mode: 'legacy' | 'scalable';
+  /** Of VT-d. */
+  readonly mode?: 'legacy' | 'scalable';
+  readonly words: SpecWords;
+  /** Whether requests of a device go by the entries of their PASIDs or processes, and not by that of the device. */
+  hasProcessContexts(sid: number): boolean;
   /** Whether a function has ATS enabled, and so a device TLB. */
   hasDeviceTlb(sid: number): boolean;
   /** Table walks see every store as soon as CPUs do. */
   readonly walksSeeStores: boolean;
   /** CAP.CM. */
   readonly cachingMode: boolean;
-  /** PASID a PASID entry is for, or -1. */
+  /** PASID that a PASID entry or a process context is for, or -1. */
   pasidOfEntry(entry: number): number;
   /** Requester ID of the device an entry is for, or -1. */
   sidOfEntry(entry: number): number;
 }
 
+/** A value that a task has read, by `task.name`: two words. */
+export interface OutcomeValue {
+  readonly name: string;
+  readonly words: readonly number[];
+  /** `task.name = value`. */
+  readonly text: string;
+}
+
 /** A domain of the scenario: which tables lead to it, and whose memory they map. */
 export interface DomainFacts {
   readonly name: string;
-  readonly stage: 'first' | 'second' | 'nested' | 'pass-through';
+  readonly stage: 'first' | 'second' | 'nested' | 'pass-through' | 'identity' | 'blocking';
   readonly firstStageTable: number;
   readonly secondStageTable: number;
   /** Addresses of the pages that its tables map through entries that nobody changes. */
@@ -64,9 +79,4 @@ export interface Checker {
    */
   readonly stopsRun: boolean;
   attach(ports: CheckerPorts): void;
-}
-
-/** A fault code as the specification writes it. */
-export function hexCode(code: number): string {
-  return `${code.toString(16).toUpperCase()}h`;
 }

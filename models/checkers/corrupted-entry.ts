@@ -11,7 +11,7 @@ export const corruptedEntry: Checker = {
       if (event.present && event.version === 0) {
         report(
           `${facts.nameOfEntry(event.entry)} was used with bits that equal neither the old nor the new entry`,
-          'VT-d 9 (head of the chapter), 6.5.3.3',
+          facts.words.sections.torn,
           facts.nameOfEntry(event.entry),
         );
       }

@@ -144,6 +144,7 @@ function stepsFor(
   const pgtt = debts.get(entry, column.oldPgtt);
   const structure = structures[facts.structureOfEntry(entry)];
   assert(structure !== undefined, 'only entries of the table owe invalidations');
+  assert(facts.mode !== undefined, 'such an entry is of VT-d');
   const { sequence } = requiredInvalidations({
     structure,
     change: changes[debts.get(entry, column.change)] as EntryChange,

@@ -10,7 +10,7 @@ export const invalidationTimeout: Checker = {
       const device = facts.nameOfDevice(sid);
       report(
         `${device} did not answer the invalidation request with ITag ${itag} in time`,
-        'VT-d 4.3, 6.5.2.11',
+        facts.words.sections.timeout,
         device,
       );
     });

@@ -9,7 +9,7 @@ export const lostInvalidation: Checker = {
   rule: 'lost-invalidation',
   brokenWhen: 'software went on as if an invalidation had succeeded that had not',
   stopsRun: false,
-  attach({ arena, trace, report }) {
+  attach({ arena, trace, facts, report }) {
     /** 1: the descriptor that software last wrote to the slot will not be executed. */
     const lost = new WordArray(arena, 'checker.lost-invalidation', slotCount);
     trace.observe('batch-submitted', ({ slots }) => {
@@ -28,8 +28,8 @@ export const lostInvalidation: Checker = {
       const slot = slots.find((each) => lost.get(each) === 1);
       if (slot !== undefined) {
         report(
-          `qi_submit_sync returned ${error} and its caller went on: the invalidation in slot ${slot} was not executed`,
-          'VT-d 6.5.2.11; drivers/iommu/intel/dmar.c',
+          `${facts.words.submit} returned ${error} and its caller went on: the invalidation in slot ${slot} was not executed`,
+          facts.words.sections.lost,
           `error ${error}`,
         );
       }

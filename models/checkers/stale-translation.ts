@@ -1,6 +1,6 @@
 import { Table } from '../../sim/containers.ts';
 import { provenanceEntry, provenanceVersion } from '../trace-events.ts';
-import { type Checker, type CheckerPorts, hexCode } from './checker.ts';
+import type { Checker, CheckerPorts } from './checker.ts';
 
 /**
  * After software was told that the old entry is out of use, a translation built from it still moves data, a cache still
@@ -15,6 +15,7 @@ export const staleTranslation: Checker = {
   stopsRun: true,
   attach(ports) {
     const { arena, trace, facts, report } = ports;
+    const { sections, faultCode } = facts.words;
     const legal = new Table(arena, 'checker.stale.legal', facts.entryCount, 1);
     trace.observe('update-begin', (event) => legal.set(event.entry, 0, event.legal));
     trace.observe('update-end', (event) => legal.set(event.entry, 0, event.legal));
@@ -36,7 +37,7 @@ export const staleTranslation: Checker = {
         report(
           `${facts.nameOfDevice(event.sid)} reached 0x${event.address.toString(16)} by a translation built from the ` +
             `old ${name}, whose invalidation software had seen complete`,
-          'VT-d 6.5.3.3, 6.2.3.1',
+          sections.stale,
           name,
         );
       }
@@ -48,7 +49,7 @@ export const staleTranslation: Checker = {
         report(
           `interrupt ${event.index} of ${facts.nameOfDevice(event.sid)} went where the old ${name} sent it, whose ` +
             'invalidation software had seen complete',
-          'VT-d 6.2.7, 6.5.2.7, 6.5.5',
+          sections['stale-interrupt'],
           name,
         );
       }
@@ -60,9 +61,9 @@ export const staleTranslation: Checker = {
       if (entry !== -1) {
         const name = facts.nameOfEntry(entry);
         report(
-          `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faults (${hexCode(event.reason)}) by ` +
+          `DMA of ${facts.nameOfDevice(event.sid)} to 0x${event.iova.toString(16)} faults (${faultCode(event.reason)}) by ` +
             `the old ${name}, which a cache still has after software had taken the change as complete`,
-          'VT-d 6.1, 6.5.3.3',
+          sections['cached-fault'],
           name,
         );
       }
@@ -99,7 +100,7 @@ function checkReads({ arena, trace, facts, report }: CheckerPorts, legal: Table)
       report(
         `hardware reads ${name} as not present after software had taken it as present: a store has not left the CPU ` +
           'caches or the write buffer',
-        'VT-d 6.8, ECAP.C',
+        facts.words.sections['unflushed-store'],
         name,
       );
     }

@@ -19,7 +19,7 @@ export const tagReuse: Checker = {
   rule: 'tag-reuse',
   brokenWhen: 'software begins to use a domain ID while a cache still holds an entry with it',
   stopsRun: false,
-  attach({ arena, trace, report }) {
+  attach({ arena, trace, facts, report }) {
     const rows = new Table(arena, 'checker.tag-reuse', didCount, taggedCaches.length);
     const count = (cache: CacheName, did: number, by: number): void => {
       const column = taggedCaches.indexOf(cache);
@@ -33,8 +33,8 @@ export const tagReuse: Checker = {
       const column = taggedCaches.findIndex((_, i) => rows.get(did, i) > 0);
       if (column !== -1) {
         report(
-          `DID ${did} is used for a domain while the ${taggedCaches[column]} still holds what another domain has left under it`,
-          'VT-d 6.5.3.3 (re-use of a Domain-ID)',
+          `${facts.words.tag} ${did} is used for a domain while the ${taggedCaches[column]} still holds what another domain has left under it`,
+          facts.words.sections['tag-reuse'],
           `domain ID in the ${taggedCaches[column]}`,
         );
       }

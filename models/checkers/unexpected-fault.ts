@@ -1,6 +1,6 @@
 import { Table } from '../../sim/containers.ts';
-import { provenanceEntry, type TraceEvent } from '../trace-events.ts';
-import { type Checker, type CheckerPorts, hexCode } from './checker.ts';
+import { provenanceEntry, type Structure, type TraceEvent } from '../trace-events.ts';
+import type { Checker, CheckerPorts } from './checker.ts';
 
 type Blocked = Pick<Extract<TraceEvent, { kind: 'fault' }>, 'sid' | 'reason' | 'recorded' | 'provenance'>;
 
@@ -12,6 +12,7 @@ export const unexpectedFault: Checker = {
   stopsRun: true,
   attach(ports) {
     const { arena, trace, facts, report } = ports;
+    const { sections, faultCode } = facts.words;
     const hitless = new Table(arena, 'checker.unexpected-fault.hitless', facts.entryCount, 1);
     // The update may be over when the fault is reported: what counts is when hardware met the entry.
     const met = new Table(arena, 'checker.unexpected-fault.met', facts.entryCount, 1);
@@ -25,17 +26,17 @@ export const unexpectedFault: Checker = {
     });
     const judge = (event: Blocked, what: string): void => {
       const { text, onlyTornEntryGives } = facts.faultReason(event.reason);
-      const fault = `${what}: ${hexCode(event.reason)} ${text}`;
+      const fault = `${what}: ${faultCode(event.reason)} ${text}`;
       if (onlyTornEntryGives) {
-        const subject = `${facts.nameOfDevice(event.sid)} ${hexCode(event.reason)}`;
-        report(`${fault}, which no entry software had declared gives`, 'VT-d 7.1.3 Table 30', subject);
+        const subject = `${facts.nameOfDevice(event.sid)} ${faultCode(event.reason)}`;
+        report(`${fault}, which no entry software had declared gives`, sections.faults, subject);
         return;
       }
       for (const provenance of event.provenance) {
         const entry = provenanceEntry(provenance);
         const name = facts.nameOfEntry(entry);
         if (hitless.get(entry, 0) === 1 || met.get(entry, 0) === 1) {
-          report(`${fault}, while ${name} changed in a way declared hitless`, 'VT-d 6.5.3.3', name);
+          report(`${fault}, while ${name} changed in a way declared hitless`, sections.hitless, name);
         }
         if (event.recorded && unwanted(entry)) {
           const source = 'VT-d 7.1.1, 9.6 (FPD)';
@@ -54,12 +55,19 @@ export const unexpectedFault: Checker = {
 };
 
 const faultProcessingDisable = 2;
+/** Structures that have FPD, as bit 1. */
+const withFpd: ReadonlySet<Structure> = new Set<Structure>([
+  'context-entry',
+  'scalable-context-entry',
+  'pasid-directory-entry',
+  'pasid-entry',
+  'interrupt-remapping-entry',
+]);
 /** Bit sets of versions: legal now; not present, with FPD and without. Then whether the entry was met unwanted. */
 const column = { legal: 0, silent: 1, loud: 2, met: 3 } as const;
 
 /**
- * Software that wants no faults of an entry that is not present declares FPD=1 for it (bit 1 of all structures but root
- * entries, which have none). The answer tells whether the entry, as hardware met it last, was not present and without
+ * Software that wants no faults of an entry that is not present declares FPD=1 for it where the structure has FPD. The answer tells whether the entry, as hardware met it last, was not present and without
  * FPD, while all that software had declared for it without P had FPD.
  */
 function unwantedReports({ arena, trace, facts }: CheckerPorts): (entry: number) => boolean {
@@ -69,8 +77,7 @@ function unwantedReports({ arena, trace, facts }: CheckerPorts): (entry: number)
   const noteLegal = (entry: number, legal: number): void => ghosts.set(entry, column.legal, legal);
   trace.observe('entry-declared', ({ structure, entry, version, words }) => {
     if (isAbsent(words)) {
-      const hasFpd = structure !== 'root-entry' && structure !== 'scalable-root-entry';
-      const into = hasFpd && isSilent(words) ? column.silent : column.loud;
+      const into = withFpd.has(structure) && isSilent(words) ? column.silent : column.loud;
       ghosts.set(entry, into, ghosts.get(entry, into) | (1 << version));
     }
   });

@@ -22,7 +22,7 @@ export const useAfterFree: Checker = {
         const access = write ? 'wrote to' : 'read';
         report(
           `${device} ${access} 0x${address.toString(16)}, in a page that software has freed`,
-          'VT-d 6.5.3.3',
+          facts.words.sections.freed,
           `DMA of ${device}`,
         );
       }
@@ -31,7 +31,7 @@ export const useAfterFree: Checker = {
       if (isFreed(address)) {
         report(
           `a walk read the ${stage}-stage entry at 0x${address.toString(16)}, in a table page that software has freed`,
-          'VT-d 6.5.3.3',
+          facts.words.sections.freed,
           `walk of a ${stage}-stage table of level ${level}`,
         );
       }

@@ -1,14 +1,10 @@
 import { Table } from '../../sim/containers.ts';
-import { getAddress, getField } from '../entry-layout.ts';
 import { provenanceEntry, provenanceVersion } from '../trace-events.ts';
-import { contextEntry } from '../vtd/entries/context-entry.ts';
-import { firstStagePointer, pasidEntry, pasidTableType, secondStagePointer } from '../vtd/entries/pasid-entry.ts';
 import type { Checker, CheckerFacts, DomainFacts } from './checker.ts';
+import { everything, leadsToDomains, whereTo } from './leads-to.ts';
 
 /** Declared configurations of one entry, from 1 on. */
 const versionCount = 16;
-/** All memory: a pass-through entry, or tables that are no domain's. */
-const everything = 1 << 30;
 
 /**
  * A device is attached to one domain and its DMA lands in the memory of another. To which domains it is attached is
@@ -60,7 +56,7 @@ export const wrongDomain: Checker = {
       return own !== undefined && (legal.get(entry, 0) & (1 << provenanceVersion(own))) !== 0;
     };
     trace.observe('dma', ({ sid, pasid, address, provenance }) => {
-      const entry = entries.get(requestKey(sid, facts.mode === 'scalable' ? Math.max(pasid, 0) : 0));
+      const entry = entries.get(requestKey(sid, facts.hasProcessContexts(sid) ? Math.max(pasid, 0) : 0));
       if (entry === undefined || !usesLegal(entry, provenance)) {
         return;
       }
@@ -72,60 +68,13 @@ export const wrongDomain: Checker = {
         report(
           `${device} reached 0x${address.toString(16)}, memory of ${names(facts, owners)}, while attached to ` +
             names(facts, attached),
-          'VT-d 6.2.3.1',
+          facts.words.sections['wrong-domain'],
           `${device} in ${names(facts, owners)}`,
         );
       }
     });
   },
 };
-
-/** What the contents of an entry lead to; see `leadsTo`. */
-function whereTo(facts: CheckerFacts, entry: number, words: readonly number[]): number {
-  switch (facts.structureOfEntry(entry)) {
-    case 'pasid-entry':
-      return getField(pasidEntry.fields.present, words, 0) === 1
-        ? matching(facts.domains, (domain) => isPasidEntryOf(domain, words))
-        : 0;
-    case 'context-entry':
-      return getField(contextEntry.fields.present, words, 0) === 1
-        ? matching(facts.domains, (domain) => isContextEntryOf(domain, words))
-        : 0;
-    case 'first-stage-paging-entry':
-    case 'second-stage-paging-entry':
-      return Math.floor((facts.pageOfLeaf(entry, words) ?? 0) / 4096);
-    default:
-      return 0;
-  }
-}
-
-function matching(domains: readonly DomainFacts[], matches: (domain: DomainFacts) => boolean): number {
-  const found = domains.reduce((all, domain, i) => (matches(domain) ? all | (1 << i) : all), 0);
-  const isAny = found === 0 || domains.some((domain) => domain.stage === 'pass-through' && matches(domain));
-  return isAny ? found | everything : found;
-}
-
-/** The tables say to which domain an entry leads; a domain ID may be wrong, and is what caches go by. */
-function isPasidEntryOf({ stage, firstStageTable, secondStageTable }: DomainFacts, words: readonly number[]): boolean {
-  const isFirst = firstStagePointer(words, 0) === firstStageTable;
-  const isSecond = secondStagePointer(words, 0) === secondStageTable;
-  switch (getField(pasidEntry.fields.pgtt, words, 0)) {
-    case pasidTableType.first:
-      return stage === 'first' && isFirst;
-    case pasidTableType.second:
-      return stage === 'second' && isSecond;
-    case pasidTableType.nested:
-      return stage === 'nested' && isFirst && isSecond;
-    default:
-      return stage === 'pass-through';
-  }
-}
-
-function isContextEntryOf({ stage, secondStageTable }: DomainFacts, words: readonly number[]): boolean {
-  return getField(contextEntry.fields.translationType, words, 0) === 2
-    ? stage === 'pass-through'
-    : stage === 'second' && getAddress(contextEntry.fields.secondStagePointer, words, 0) === secondStageTable;
-}
 
 /** Domains that map a page through entries that nobody changes, by page number. */
 function ownersOfPages(domains: readonly DomainFacts[]): ReadonlyMap<number, number> {
@@ -142,8 +91,7 @@ function ownersOfPages(domains: readonly DomainFacts[]): ReadonlyMap<number, num
 function entriesOfRequests(facts: CheckerFacts): ReadonlyMap<number, number> {
   const entries = new Map<number, number>();
   for (let entry = 0; entry < facts.entryCount; entry += 1) {
-    const structure = facts.structureOfEntry(entry);
-    if (structure === 'pasid-entry' || structure === 'context-entry') {
+    if (leadsToDomains(facts, entry)) {
       entries.set(requestKey(facts.sidOfEntry(entry), Math.max(facts.pasidOfEntry(entry), 0)), entry);
     }
   }

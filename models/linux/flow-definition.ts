@@ -1,6 +1,7 @@
 import { assert } from '../../sim/assert.ts';
 import type { Flow } from '../../sim/operation.ts';
 import type { Cpu } from '../memory/cpu.ts';
+import type { MemoryRange } from '../memory/memory-range.ts';
 import type { RiscvDriver } from './riscv/riscv-driver.ts';
 import type { VtdDriver } from './vtd/vtd-driver.ts';
 
@@ -68,6 +69,8 @@ export interface FlowDefinition {
   /** Of VT-d: the mode whose tables it writes; left out where its parameters say so, or both have them. */
   readonly mode?: 'legacy' | 'scalable';
   readonly parameters: Readonly<Record<string, ParameterSpec>>;
+  /** All places in memory that it loads from; undefined: it may load from anywhere. */
+  loads(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): readonly MemoryRange[] | undefined;
   /** In a machine with its IOMMU. */
   start(environment: FlowEnvironment, values: Readonly<Record<string, unknown>>): Flow;
 }
@@ -90,6 +93,7 @@ export function defineFlow<const P extends Record<string, ParameterSpec>>(
   return {
     ...definition,
     iommu: 'vtd',
+    loads: () => undefined,
     start(environment, values) {
       assert('vtd' in environment, `${definition.name} runs beside VT-d`);
       return definition.start(environment, values as FlowArguments<P>);
@@ -99,11 +103,17 @@ export function defineFlow<const P extends Record<string, ParameterSpec>>(
 
 /** A flow of the RISC-V IOMMU driver, in the same way. */
 export function defineRiscvFlow<const P extends Record<string, ParameterSpec>>(
-  definition: Omit<Definition<P, RiscvFlowEnvironment>, 'mode'>,
+  definition: Omit<Definition<P, RiscvFlowEnvironment>, 'mode'> & {
+    readonly loads: (riscv: RiscvDriver, values: FlowArguments<P>) => readonly MemoryRange[];
+  },
 ): FlowDefinition {
   return {
     ...definition,
     iommu: 'riscv',
+    loads(environment, values) {
+      assert('riscv' in environment, `${definition.name} runs beside a RISC-V IOMMU`);
+      return definition.loads(environment.riscv, values as FlowArguments<P>);
+    },
     start(environment, values) {
       assert('riscv' in environment, `${definition.name} runs beside a RISC-V IOMMU`);
       return definition.start(environment, values as FlowArguments<P>);

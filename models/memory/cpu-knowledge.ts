@@ -41,16 +41,18 @@ export class StrongFences extends ViewArray {
 export class CpuKnowledge {
   readonly #history: WriteHistory;
   readonly #strongFences: StrongFences;
+  readonly #hasContextSync: boolean;
   readonly #views: ViewArray;
   readonly #phase: Cell;
 
   constructor(
     arena: Arena,
     name: string,
-    parts: { history: WriteHistory; strongFences: StrongFences; registerCount: number },
+    parts: { history: WriteHistory; strongFences: StrongFences; registerCount: number; hasContextSync: boolean },
   ) {
     this.#history = parts.history;
     this.#strongFences = parts.strongFences;
+    this.#hasContextSync = parts.hasContextSync;
     this.#views = new ViewArray(arena, `${name}.views`, at.registers + parts.registerCount);
     this.#phase = new Cell(arena, `${name}.phase`);
   }
@@ -146,19 +148,18 @@ export class CpuKnowledge {
     const { order, addressFrom, into } = request;
     const after = join(this.lowerBound(request), view);
     this.#views.add(at.reads, after);
-    this.addressUsed(addressFrom);
+    this.controlledBy(addressFrom);
     if (order !== 'relaxed') {
       this.#views.add(at.known, after);
     }
     this.setRegister(into, after);
   }
 
-  addressUsed(registers: number): void {
-    this.#views.add(at.control, this.viewOf(registers));
-  }
-
-  branch(from: number): void {
-    this.#views.add(at.control, this.viewOf(from));
+  /** An address, or a branch, depends on these registers. */
+  controlledBy(registers: number): void {
+    if (this.#hasContextSync) {
+      this.#views.add(at.control, this.viewOf(registers));
+    }
   }
 
   contextSync(): void {

@@ -29,6 +29,8 @@ export interface CpuPorts {
   readonly readRegister: (address: number, wordCount: number) => readonly number[];
   /** The same for a guard: no one sees it. */
   readonly peekRegister: (address: number, wordCount: number) => readonly number[];
+  /** Whether the code of the CPU has said that it may load from a place; left out: it may from anywhere. */
+  readonly mayLoad?: (address: number, wordCount: number) => boolean;
 }
 
 export type Width = 32 | 64 | 128;
@@ -88,6 +90,7 @@ export class CpuCore {
 
   /** The request of a load under its kernel name; `isDependent`: its address came from the load before it. */
   loadRequest(name: LoadName, place: { address: number; wordCount: number }, isDependent = false): LoadRequest {
+    assert(this.ports.mayLoad?.(place.address, place.wordCount) !== false, 'a task says where it loads from');
     const { order } = loadMeaning(name, this.ports.memoryModel);
     return { ...place, order, addressFrom: isDependent ? lastLoad : 0, dataFrom: 0, into: 0 };
   }
@@ -96,12 +99,12 @@ export class CpuCore {
     const words = this.ports.core.read(request, context);
     this.fence(after);
     if (this.loads.active) {
-      const { address, wordCount } = request;
+      const { address } = request;
       this.loads.emit({ kind: 'load', address, words });
       if (this.#older.active) {
         const newest = words.map((_, i) => this.ports.core.peekWord(address + i * 4) >>> 0);
         if (newest.some((word, i) => word !== words[i])) {
-          this.#older.emit({ kind: 'older-value-seen', address, words: newest.slice(0, wordCount) });
+          this.#older.emit({ kind: 'older-value-seen', address, words, newest });
         }
       }
     }

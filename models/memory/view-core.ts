@@ -22,6 +22,8 @@ export interface ViewCorePorts {
   readonly buffer: StoreBufferConfig;
   /** Registers whose dependencies matter. */
   readonly registerCount: number;
+  /** Whether its code has an ISB. */
+  readonly hasContextSync: boolean;
   /** Every core of the machine, this one too, when runs begin. */
   readonly cores: readonly ViewCore[];
   /** Whether code that this CPU has left may load from a place; left out: it may until {@link Core.retire}. */
@@ -50,7 +52,7 @@ export class ViewCore implements Core, HistoryReader {
   readonly #reservation: Reservation;
 
   constructor(ports: ViewCorePorts) {
-    const { arena, cpu, sink, history, machine, strongFences, cores, buffer, registerCount, mayStillRead } = ports;
+    const { arena, cpu, sink, history, machine, strongFences, cores, buffer, mayStillRead } = ports;
     this.cpu = cpu;
     this.#sink = sink;
     this.#history = history;
@@ -59,7 +61,7 @@ export class ViewCore implements Core, HistoryReader {
     this.#cores = cores;
     this.#mayStillRead = mayStillRead;
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
-    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, { history, strongFences, registerCount });
+    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, ports);
     this.#knowledge = knowledge;
     this.#values = new OlderValues(cpu, { history, knowledge, readWord: (address) => sink.readWord(address) });
     this.#reservation = new Reservation(arena, cpu);
@@ -112,7 +114,7 @@ export class ViewCore implements Core, HistoryReader {
       released: order === 'relaxed' ? noView : this.#knowledge.released,
       status: -1,
     });
-    this.#knowledge.addressUsed(addressFrom);
+    this.#knowledge.controlledBy(addressFrom);
   }
 
   canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
@@ -267,7 +269,7 @@ export class ViewCore implements Core, HistoryReader {
     const { access, order, addressFrom, dataFrom, into } = request;
     this.#reservation.drop();
     const view = this.#knowledge.viewOf(addressFrom | dataFrom);
-    this.#knowledge.addressUsed(addressFrom);
+    this.#knowledge.controlledBy(addressFrom);
     if (succeeds) {
       this.#queue.push({
         access,
@@ -307,7 +309,7 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   branch(from: number): void {
-    this.#knowledge.branch(from);
+    this.#knowledge.controlledBy(from);
   }
 
   contextSync(): void {

@@ -1,19 +1,24 @@
 import { notPresent } from '../../models/linux/flow-definition.ts';
 import { checkEntryFields } from './check-entry-fields.ts';
+import { checkMap } from './check-map.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { World } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 import { hasFirst, hasSecond, sharedNames, sharedTables, type WorldDomain } from './shared-tables.ts';
 
-const pageBytes = 4096;
 /** Four levels of tables; the upper half of a first-stage range is not canonical. */
-export const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
+const mappedBits = { first: 47, nested: 47, second: 48, 'pass-through': 48 } as const;
+
+/** Address bits that the tables of a domain map; 0: it has none. */
+export function vtdMappedBits({ stage }: Pick<WorldDomain, 'stage'>): number {
+  return stage === 'pass-through' ? 0 : mappedBits[stage];
+}
 
 /** What is wrong with domains: names, maps, tables shared, and fields of the entry. */
-export function checkDomains(world: World): readonly Problem[] {
+export function checkDomains(world: VtdWorld): readonly Problem[] {
   return Object.entries(world.domains).flatMap(([name, domain]) => [
     ...checkName(name),
     ...checkId(world, name, domain),
-    ...checkMap(name, domain),
+    ...checkMap(name, domain, mappedBits[domain.stage]),
     ...checkSharing(world, name, domain),
     ...checkEntryFields(world, name, domain),
   ]);
@@ -27,33 +32,13 @@ function checkName(name: string): readonly Problem[] {
 }
 
 /** With caching mode DID 0 stands for what is not present (VT-d 6.2.2.1, 6.2.3.1). */
-function checkId({ platform }: World, name: string, { did }: WorldDomain): readonly Problem[] {
+function checkId({ platform }: VtdWorld, name: string, { did }: WorldDomain): readonly Problem[] {
   return platform.iommu.capabilities.CM === 1 && did === 0
     ? [wrong(['domains', name, 'did'], 'with CM: 1 the DID 0 is reserved', 'give the domain another one')]
     : [];
 }
 
-function checkMap(domain: string, { stage, map }: WorldDomain): readonly Problem[] {
-  const seen = new Map<number, string>();
-  return Object.keys(map).flatMap((text): readonly Problem[] => {
-    const at = { path: ['domains', domain, 'map', text], part: 'key' } as const;
-    // Exact also for numbers that a number cannot hold.
-    const iova = BigInt(text);
-    const bits = mappedBits[stage];
-    if (iova % BigInt(pageBytes) !== 0n) {
-      const hint = `the page begins at 0x${(iova - (iova % BigInt(pageBytes))).toString(16)}`;
-      return [{ ...at, message: `the IOVA ${text} is not the beginning of a 4 KB page`, hint }];
-    }
-    if (iova >= 1n << BigInt(bits)) {
-      return [{ ...at, message: `the IOVA ${text} is too great: tables of stage ${stage} map ${bits} bits` }];
-    }
-    const earlier = seen.get(Number(iova));
-    seen.set(Number(iova), text);
-    return earlier === undefined ? [] : [{ ...at, message: `${text} is the same IOVA as ${earlier}` }];
-  });
-}
-
-function checkSharing(world: World, name: string, domain: WorldDomain): readonly Problem[] {
+function checkSharing(world: VtdWorld, name: string, domain: WorldDomain): readonly Problem[] {
   const { sameTables } = domain;
   if (sameTables === undefined || (typeof sameTables !== 'string' && Object.keys(sameTables).length === 0)) {
     return [];
@@ -77,7 +62,7 @@ function checkSharing(world: World, name: string, domain: WorldDomain): readonly
   return [...checkStages(world, name, domain), ...checkMapOfShared(world, name, domain)];
 }
 
-function checkStages(world: World, name: string, domain: WorldDomain): readonly Problem[] {
+function checkStages(world: VtdWorld, name: string, domain: WorldDomain): readonly Problem[] {
   const { first, second } = sharedTables(world, domain);
   const path = ['domains', name, 'sameTables'];
   const stageOf = (other: string): WorldDomain['stage'] | undefined => world.domains[other]?.stage;
@@ -98,7 +83,7 @@ function checkStages(world: World, name: string, domain: WorldDomain): readonly 
 }
 
 /** Whether the guest addresses of a domain are host addresses, as it has the first-stage table of one that is not nested. */
-function mapsOneToOne(world: World, name: string, seen: readonly string[] = []): boolean {
+function mapsOneToOne(world: VtdWorld, name: string, seen: readonly string[] = []): boolean {
   const domain = world.domains[name];
   if (domain === undefined || domain.stage !== 'nested' || seen.includes(name)) {
     return false;
@@ -110,7 +95,7 @@ function mapsOneToOne(world: World, name: string, seen: readonly string[] = []):
 }
 
 /** IOVAs go through the first stage, if there is one: whose table is shared is mapped there. */
-function checkMapOfShared(world: World, name: string, domain: WorldDomain): readonly Problem[] {
+function checkMapOfShared(world: VtdWorld, name: string, domain: WorldDomain): readonly Problem[] {
   const { first, second } = sharedTables(world, domain);
   const other = hasFirst(domain.stage) ? first : second;
   const isMappedThere = other !== undefined && (hasFirst(domain.stage) || world.domains[other]?.stage === 'second');
@@ -126,7 +111,7 @@ function checkMapOfShared(world: World, name: string, domain: WorldDomain): read
     : [];
 }
 
-function isInCycle(world: World, name: string): boolean {
+function isInCycle(world: VtdWorld, name: string): boolean {
   const seen = new Set<string>();
   const visit = (at: string): boolean => {
     const domain = world.domains[at];

@@ -2,7 +2,7 @@ import { type Field, fieldsByPosition } from '../../models/entry-layout.ts';
 import { defaultCapabilities } from '../../models/vtd/capabilities.ts';
 import { type PasidEntryValues, pasidEntry, pasidTableType } from '../../models/vtd/entries/pasid-entry.ts';
 import { type Problem, unknownName, wrong } from './problem.ts';
-import type { World } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 import { hasFirst, hasSecond, type WorldDomain } from './shared-tables.ts';
 
 const pgttOfStage = {
@@ -34,7 +34,7 @@ export function entryValues(entry: WorldDomain['entry']): PasidEntryValues {
 }
 
 /** What is wrong with the fields that a domain's PASID entry is to have: hardware would refuse it, or tables not fit. */
-export function checkEntryFields(world: World, name: string, domain: WorldDomain): readonly Problem[] {
+export function checkEntryFields(world: VtdWorld, name: string, domain: WorldDomain): readonly Problem[] {
   const fields = Object.entries(domain.entry);
   if (fields.length > 0 && world.platform.iommu.mode === 'legacy') {
     const path = ['domains', name, 'entry'];
@@ -52,7 +52,7 @@ interface EntryField {
   readonly value: number;
 }
 
-function checkField(world: World, { name, domain, spec, value }: EntryField): readonly Problem[] {
+function checkField(world: VtdWorld, { name, domain, spec, value }: EntryField): readonly Problem[] {
   const path = ['domains', name, 'entry', spec];
   const elsewhere = Object.hasOwn(saidElsewhere, spec) ? saidElsewhere[spec] : undefined;
   if (elsewhere !== undefined) {

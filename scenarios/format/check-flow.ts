@@ -2,13 +2,14 @@ import { closest } from '../../diagnostics/diagnostic.ts';
 import { type FlowDefinition, notPresent, type ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { pageBytes } from '../../models/memory/physical-memory.ts';
-import { mappedBits } from './check-domains.ts';
+import { vtdMappedBits } from './check-domains.ts';
 import { checkInterruptArgument } from './check-interrupts.ts';
 import { checkDid, checkLegacyStage, checkPasid } from './check-machine.ts';
 import { parsePlace } from './place.ts';
 import { type Problem, reference, unknownName, wrong } from './problem.ts';
-import type { World } from './schema.ts';
-import { changedPagesOf, type FlowUse } from './world-plan.ts';
+import { riscvMappedBits } from './riscv-plan.ts';
+import { isRiscv, type World } from './schema.ts';
+import { changedPagesOf, type FlowUse } from './task-plan.ts';
 
 /** What is wrong with a flow and its parameters; `path` leads to the task or step that runs it. */
 export function checkFlow(world: World, use: FlowUse & { readonly path: readonly PropertyKey[] }): readonly Problem[] {
@@ -16,6 +17,10 @@ export function checkFlow(world: World, use: FlowUse & { readonly path: readonly
   if (flow === undefined) {
     const known = flows.map((candidate) => candidate.name);
     return [{ path: [...use.path, 'flow'], part: 'value', ...unknownName('flow', use.name, known) }];
+  }
+  const ofOther = checkIommu(world, flow, [...use.path, 'flow']);
+  if (ofOther.length > 0) {
+    return ofOther;
   }
   const problems: Problem[] = [...checkFlowMode(world, flow, [...use.path, 'flow'])];
   const parameters = Object.entries(flow.parameters);
@@ -42,12 +47,27 @@ export function checkFlow(world: World, use: FlowUse & { readonly path: readonly
   return problems;
 }
 
+/** A flow is of the driver of one IOMMU. */
+function checkIommu(world: World, { name, iommu }: FlowDefinition, path: readonly PropertyKey[]): readonly Problem[] {
+  const { model } = world.platform.iommu;
+  if (iommu === model) {
+    return [];
+  }
+  const last = name.split('/').at(-1);
+  const same = flows.find((other) => other.iommu === model && other.name.split('/').at(-1) === last);
+  const hint = same === undefined ? `flows of this driver begin with ${model}/` : `did you mean "${same.name}"?`;
+  return [wrong(path, `${name} is of the driver of another IOMMU: this one is ${model}`, hint)];
+}
+
 /** A flow that takes a PASID writes tables that legacy mode lacks; one for a device and a domain alone, those it has. */
 function checkFlowMode(
   world: World,
   { name, mode, parameters }: FlowDefinition,
   path: readonly PropertyKey[],
 ): readonly Problem[] {
+  if (isRiscv(world)) {
+    return [];
+  }
   const types = Object.values(parameters).map(({ type }) => type);
   const isLegacy = types.includes('domain') && types.includes('device');
   const needs = mode ?? (types.includes('pasid') ? 'scalable' : isLegacy ? 'legacy' : undefined);
@@ -74,12 +94,12 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
       }
       return [
         ...reference('domain', String(value), domainsOf(world, spec.orNotPresent), path),
-        ...checkLegacyStage(world, String(value), path),
-        ...(spec.anyDid ? [] : checkDid(world, String(value), path)),
+        ...(isRiscv(world) ? [] : checkLegacyStage(world, String(value), path)),
+        ...(isRiscv(world) || spec.anyDid ? [] : checkDid(world, String(value), path)),
       ];
     case 'interrupt':
     case 'interrupt-target':
-      return checkInterruptArgument(spec, value, { world, path });
+      return isRiscv(world) ? [] : checkInterruptArgument(spec, value, { world, path });
     case 'iova':
       return checkIova(world, { value, path, use });
     case 'page':
@@ -88,7 +108,9 @@ function checkArgument(world: World, { spec, key, value, path, use }: Argument):
       return typeof value === 'boolean' ? [] : [wrong(path, `${key} must be true or false, got ${value}`)];
     case 'pasid':
       return typeof value === 'number' && value >= 0 && value <= 0xf_ffff
-        ? checkPasid(world, value, path)
+        ? isRiscv(world)
+          ? []
+          : checkPasid(world, value, path)
         : [wrong(path, `${key} must be a PASID, 0 to 0xfffff, got ${value}`)];
     case 'choice':
       return typeof value !== 'boolean' && spec.values.includes(String(value))
@@ -107,11 +129,12 @@ function checkIova(world: World, { value, path, use }: Pick<Argument, 'value' | 
   if (domain === undefined) {
     return [];
   }
-  if (domain.stage === 'pass-through') {
-    return [wrong(path, `"${name}" is a pass-through domain: it has no page tables`)];
+  const bits = 'mode' in domain ? riscvMappedBits(domain) : vtdMappedBits(domain);
+  if (bits === 0) {
+    return [wrong(path, `"${name}" is a domain of stage ${domain.stage}: it has no page tables`)];
   }
-  if (value >= 2 ** mappedBits[domain.stage]) {
-    return [wrong(path, `the IOVA is too great: tables of stage ${domain.stage} map ${mappedBits[domain.stage]} bits`)];
+  if (value >= 2 ** bits) {
+    return [wrong(path, `the IOVA is too great: tables of stage ${domain.stage} map ${bits} bits`)];
   }
   const isMappedFirst = Object.keys(domain.map).some((iova) => Number(iova) === value);
   const changes = changedPagesOf(world).filter((change) => change.domain === name && change.iova === value);

@@ -1,12 +1,12 @@
 import type { ParameterSpec } from '../../models/linux/flow-definition.ts';
 import { interruptTableEntries } from '../../models/vtd/interrupt-requester.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { World } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 
 const lineBytes = 64;
 
 /** What is wrong with interrupt remapping, tasks aside. */
-export function checkInterrupts(world: World): readonly Problem[] {
+export function checkInterrupts(world: VtdWorld): readonly Problem[] {
   const { descriptors, targets, entries } = world.interrupts;
   const problems: Problem[] = [];
   const addresses = new Map<number, string>();
@@ -45,7 +45,7 @@ export function checkInterrupts(world: World): readonly Problem[] {
 export function checkInterruptArgument(
   { type }: Pick<ParameterSpec, 'type'>,
   value: string | number | boolean,
-  { world, path }: { readonly world: World; readonly path: readonly PropertyKey[] },
+  { world, path }: { readonly world: VtdWorld; readonly path: readonly PropertyKey[] },
 ): readonly Problem[] {
   if (type === 'interrupt-target') {
     return checkTarget(world, String(value), path);
@@ -55,6 +55,6 @@ export function checkInterruptArgument(
     : [wrong(path, `an interrupt is an index of the table, 0 to ${interruptTableEntries - 1}, got ${value}`)];
 }
 
-function checkTarget({ interrupts }: World, name: string, path: readonly PropertyKey[]): readonly Problem[] {
+function checkTarget({ interrupts }: VtdWorld, name: string, path: readonly PropertyKey[]): readonly Problem[] {
   return reference('interrupt target', name, Object.keys(interrupts.targets), path);
 }

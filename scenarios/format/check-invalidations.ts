@@ -1,11 +1,11 @@
 import { type Problem, reference, wrong } from './problem.ts';
-import type { World } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 import type { InlineInvalidation } from './steps-schema.ts';
 
 type Path = readonly PropertyKey[];
 
 /** What is wrong with one invalidation of a `submit` step, beyond its form. */
-export function checkInvalidation(world: World, invalidation: InlineInvalidation, path: Path): readonly Problem[] {
+export function checkInvalidation(world: VtdWorld, invalidation: InlineInvalidation, path: Path): readonly Problem[] {
   if ('context' in invalidation) {
     return checkDevice(world, invalidation.context.device, [...path, 'context', 'device']);
   }
@@ -21,14 +21,14 @@ export function checkInvalidation(world: World, invalidation: InlineInvalidation
   return 'iotlb' in invalidation ? checkRange(invalidation.iotlb, [...path, 'iotlb']) : [];
 }
 
-function checkDevice(world: World, device: string, path: Path): readonly Problem[] {
+function checkDevice(world: VtdWorld, device: string, path: Path): readonly Problem[] {
   return reference('device', device, Object.keys(world.platform.devices), path);
 }
 
 type DeviceTlbRange = { readonly device: string } & Omit<Range, 'hint'>;
 
 /** Of a function without ATS nobody would answer (VT-d 4.3). */
-function checkDeviceTlb(world: World, { device, ...range }: DeviceTlbRange, path: Path): readonly Problem[] {
+function checkDeviceTlb(world: VtdWorld, { device, ...range }: DeviceTlbRange, path: Path): readonly Problem[] {
   const at = [...path, 'device'];
   const unknown = checkDevice(world, device, at);
   const hasAts = unknown.length === 0 && world.platform.devices[device]?.ats !== false;

@@ -1,59 +1,34 @@
 import { notPresent } from '../../models/linux/flow-definition.ts';
 import { maxWalkers } from '../../models/vtd/translation-unit.ts';
 import { checkDomains } from './check-domains.ts';
+import { checkCpus, checkRequesterIds, checkRoom, checkTaskNames } from './check-platform.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { World } from './schema.ts';
-import { countPages, countTrackedEntries, maxTrackedEntries, pasidCount } from './world-plan.ts';
-
-/** The name of a process of the IOMMU: pictures tell columns by names. */
-const engineName = 'invalidation';
+import type { VtdWorld } from './schema.ts';
+import { countPages, countTrackedEntries, pasidCount } from './vtd-plan.ts';
 
 /** What is wrong with platform, domains and start, all names aside. */
-export function checkMachine(world: World): readonly Problem[] {
+export function checkVtdMachine(world: VtdWorld): readonly Problem[] {
   return [
+    ...checkCpus(world),
     ...checkPlatform(world),
     ...checkRequesterIds(world),
     ...checkRidPasids(world),
     ...checkDomains(world),
     ...checkStart(world),
-    ...checkTaskNames(world),
+    ...checkTaskNames(world, ['invalidation']),
   ];
 }
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
-export function checkRoom(world: World): readonly Problem[] {
-  const sources = Object.entries(world.tasks).filter(([, task]) => 'dma' in task || 'interrupt' in task);
-  const { memoryPages } = world.platform;
-  const pages = countPages(world);
-  const entries = countTrackedEntries(world);
-  const problems: Problem[] = [];
-  if (pages > memoryPages) {
-    const message = `the scenario needs ${pages} pages of memory, and memoryPages is ${memoryPages}`;
-    const hint =
-      pages <= 4096 ? `set platform.memoryPages: ${pages}` : 'map fewer pages; platform.memoryPages can be up to 4096';
-    problems.push({ path: ['platform', 'memoryPages'], part: 'key', message, hint });
-  }
-  if (entries > maxTrackedEntries) {
-    const message = `the scenario has ${entries} table entries; the limit is ${maxTrackedEntries}`;
-    problems.push({ path: ['platform', 'devices'], part: 'key', message, hint: 'use fewer devices or PASIDs' });
-  }
-  // Hardware that walks ahead has another walker for each of them.
-  const limit = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
-  const [oneTooMany] = sources.slice(limit);
-  if (oneTooMany !== undefined) {
-    const message = `the scenario has ${sources.length} tasks with dma or interrupts; the limit is ${limit}`;
-    problems.push({ path: ['tasks', oneTooMany[0]], part: 'key', message, hint: 'let one task repeat its requests' });
-  }
-  return problems;
+export function checkVtdRoom(world: VtdWorld): readonly Problem[] {
+  // Hardware that walks ahead has another walker for each source.
+  const sources = world.platform.iommu.prefetchLimit > 0 ? Math.floor(maxWalkers / 2) : maxWalkers;
+  return checkRoom(world, { pages: countPages(world), entries: countTrackedEntries(world), sources });
 }
 
-function checkPlatform({ platform }: World): readonly Problem[] {
-  const { iommu, cpuStepNs, preemptMaxNs } = platform;
+function checkPlatform({ platform }: VtdWorld): readonly Problem[] {
+  const { iommu } = platform;
   const problems: Problem[] = [];
-  if (preemptMaxNs !== 'unbounded' && cpuStepNs > preemptMaxNs) {
-    const message = `a CPU step takes at least cpuStepNs, ${cpuStepNs}, but at most preemptMaxNs, ${preemptMaxNs}`;
-    problems.push({ path: ['platform', 'cpuStepNs'], part: 'key', message, hint: 'make preemptMaxNs greater' });
-  }
   if (iommu.capabilities.RWBF === 1 && !iommu.coherentWalks) {
     problems.push({
       path: ['platform', 'iommu', 'capabilities', 'RWBF'],
@@ -74,18 +49,8 @@ function checkPlatform({ platform }: World): readonly Problem[] {
   return problems;
 }
 
-function checkRequesterIds({ platform }: World): readonly Problem[] {
-  const owners = new Map<string, string>();
-  return Object.entries(platform.devices).flatMap(([device, { requesterId }]) => {
-    const owner = owners.get(requesterId);
-    owners.set(requesterId, owner ?? device);
-    const path = ['platform', 'devices', device, 'requesterId'];
-    return owner === undefined ? [] : [wrong(path, `${requesterId} is already the requester ID of "${owner}"`)];
-  });
-}
-
 /** Drivers here, and the checkers of device-TLB invalidations, take RID_PASID to be 0, as Linux does. */
-function checkRidPasids({ platform }: World): readonly Problem[] {
+function checkRidPasids({ platform }: VtdWorld): readonly Problem[] {
   return Object.entries(platform.devices).flatMap(([device, { ridPasid, ats }]) => {
     const path = ['platform', 'devices', device, 'ridPasid'];
     if (ridPasid !== 0 && platform.iommu.mode === 'legacy') {
@@ -95,7 +60,7 @@ function checkRidPasids({ platform }: World): readonly Problem[] {
   });
 }
 
-function checkStart(world: World): readonly Problem[] {
+function checkStart(world: VtdWorld): readonly Problem[] {
   const { start, platform } = world;
   const devices = Object.keys(platform.devices);
   const domains = Object.keys(world.domains);
@@ -145,7 +110,7 @@ function checkStart(world: World): readonly Problem[] {
 const scalableHint = 'set platform.iommu.mode: scalable';
 
 /** A PASID that needs a place in the tables. */
-export function checkPasid({ platform }: World, pasid: number, path: readonly PropertyKey[]): readonly Problem[] {
+export function checkPasid({ platform }: VtdWorld, pasid: number, path: readonly PropertyKey[]): readonly Problem[] {
   if (platform.iommu.mode === 'legacy' && pasid !== 0) {
     return [wrong(path, 'legacy mode has no PASIDs', scalableHint)];
   }
@@ -155,7 +120,7 @@ export function checkPasid({ platform }: World, pasid: number, path: readonly Pr
 }
 
 /** A legacy context entry leads to second-stage tables, or past all tables. */
-export function checkLegacyStage(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+export function checkLegacyStage(world: VtdWorld, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
   const { stage } = Object.hasOwn(world.domains, domain) ? (world.domains[domain] ?? {}) : {};
   if (world.platform.iommu.mode === 'scalable' || (stage !== 'first' && stage !== 'nested')) {
     return [];
@@ -165,20 +130,8 @@ export function checkLegacyStage(world: World, domain: string, path: readonly Pr
 }
 
 /** What writes or invalidates by a domain ID needs one that does not change in the run. */
-export function checkDid(world: World, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
+export function checkDid(world: VtdWorld, domain: string, path: readonly PropertyKey[]): readonly Problem[] {
   return Object.hasOwn(world.domains, domain) && world.domains[domain]?.did === undefined
     ? [wrong(path, `"${domain}" has no did, and its domain ID is needed here`, 'give the domain a did')]
-    : [];
-}
-
-function checkTaskNames({ tasks }: World): readonly Problem[] {
-  return Object.hasOwn(tasks, engineName)
-    ? [
-        {
-          path: ['tasks', engineName],
-          part: 'key',
-          message: `"${engineName}" is a part of the IOMMU; name it otherwise`,
-        },
-      ]
     : [];
 }

@@ -3,10 +3,11 @@ import { reachMarks } from '../../models/checkers/reach.ts';
 import { checkFlow } from './check-flow.ts';
 import { checkInterrupts } from './check-interrupts.ts';
 import { atsHint } from './check-invalidations.ts';
-import { checkMachine, checkRoom } from './check-machine.ts';
-import { checkSteps } from './check-steps.ts';
+import { checkVtdMachine, checkVtdRoom } from './check-machine.ts';
+import { checkRiscvMachine, checkRiscvRoom } from './check-riscv-world.ts';
+import { checkSteps, loadedNames } from './check-steps.ts';
 import { type Problem, reference, wrong } from './problem.ts';
-import type { World, WorldTask } from './schema.ts';
+import { isRiscv, type World, type WorldTask } from './schema.ts';
 
 export const ruleNames: readonly string[] = [...checkers, ...kernelRules].map(({ rule }) => rule);
 export const reachNames: readonly string[] = reachMarks.map(({ name }) => name);
@@ -14,11 +15,14 @@ export const reachNames: readonly string[] = reachMarks.map(({ name }) => name);
 /** Checks what a world says against itself, and every name in it against what the world defines. */
 export function checkReferences(world: World): readonly Problem[] {
   const problems = [
-    ...checkMachine(world),
-    ...checkInterrupts(world),
+    ...(isRiscv(world) ? checkRiscvMachine(world) : [...checkVtdMachine(world), ...checkInterrupts(world)]),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
+    ...checkForbidden(world),
   ];
-  return problems.length > 0 ? problems : checkRoom(world);
+  if (problems.length > 0) {
+    return problems;
+  }
+  return isRiscv(world) ? checkRiscvRoom(world) : checkVtdRoom(world);
 }
 
 function checkTask(world: World, name: string, task: WorldTask): readonly Problem[] {
@@ -36,6 +40,16 @@ function checkTask(world: World, name: string, task: WorldTask): readonly Proble
   return checkFlow(world, { name: task.flow, values: task.with, path: ['tasks', name] });
 }
 
+/** An outcome speaks of values that loads of tasks give. */
+function checkForbidden({ forbidden, tasks }: World): readonly Problem[] {
+  const known = Object.entries(tasks).flatMap(([name, task]) =>
+    'steps' in task ? loadedNames(task.steps).map((value) => `${name}.${value}`) : [],
+  );
+  return forbidden.flatMap((outcome, i) =>
+    Object.keys(outcome).flatMap((name) => reference('value', name, known, ['forbidden', i, name])),
+  );
+}
+
 /** A function without ATS asks for no translations; with it, it needs entries that let it. */
 function checkAts(
   world: World,
@@ -50,7 +64,8 @@ function checkAts(
   if (typeof ats === 'object' && !ats.present) {
     return [{ path, part: 'key', message: `"${device}" is gone from the bus: it has no requests` }];
   }
-  return hasAts && dma.ats !== false && dma.pasid !== undefined && world.platform.iommu.mode === 'legacy'
+  const isLegacy = !isRiscv(world) && world.platform.iommu.mode === 'legacy';
+  return hasAts && dma.ats !== false && dma.pasid !== undefined && isLegacy
     ? [wrong([...path, 'pasid'], 'legacy mode has no translation requests with PASID', 'leave the PASID out')]
     : [];
 }

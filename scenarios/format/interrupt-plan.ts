@@ -1,14 +1,14 @@
 import { flows } from '../../models/linux/flows.ts';
 import { interruptTableEntries } from '../../models/vtd/interrupt-requester.ts';
-import type { World, WorldTask } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 
 /** Indices of the table that a world speaks of, in ascending order; none if it does not remap interrupts. */
-export function interruptIndicesOf({ interrupts, tasks }: World): readonly number[] {
+export function interruptIndicesOf({ interrupts, tasks }: VtdWorld): readonly number[] {
   const indices = [...interrupts.entries.map(({ index }) => index), ...Object.values(tasks).flatMap(indicesOfTask)];
   return [...new Set(indices)].sort((a, b) => a - b);
 }
 
-function indicesOfTask(task: WorldTask): readonly number[] {
+function indicesOfTask(task: VtdWorld['tasks'][string]): readonly number[] {
   if ('interrupt' in task) {
     return [task.interrupt.index];
   }
@@ -20,6 +20,6 @@ function indicesOfTask(task: WorldTask): readonly number[] {
 }
 
 /** Those of them that have an entry. */
-export function interruptEntriesOf(world: World): readonly number[] {
+export function interruptEntriesOf(world: VtdWorld): readonly number[] {
   return interruptIndicesOf(world).filter((index) => index < interruptTableEntries);
 }

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import { scenarioSchema, worldSchema } from './schema.ts';
-
-const worldKeys: ReadonlySet<string> = new Set(Object.keys(worldSchema.shape));
+import { scenarioSchema, worldKeys } from './schema.ts';
 
 const variableReference = { $ref: '#/definitions/variable' };
 
@@ -20,7 +18,7 @@ export function scenarioJsonSchema(): object {
         Object.assign(jsonSchema, { type: 'integer', minimum: 0 });
       }
       // Variables stand for values, not for keys, and of the frame nothing is filled in.
-      const isFilledIn = path[0] === 'properties' && worldKeys.has(String(path[1]));
+      const isFilledIn = path[0] === 'properties' && worldKeys.includes(String(path[1]));
       if (!isFilledIn || path.at(-1) === 'propertyNames' || path.at(-2) === 'anyOf') {
         return;
       }

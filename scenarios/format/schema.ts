@@ -1,54 +1,16 @@
 import { z } from 'zod';
 import { interruptRequest, interrupts } from './interrupt-schema.ts';
-import { platform } from './platform-schema.ts';
-import { address, bareName, name, pasid } from './scalar-schemas.ts';
-import { flowArguments, step } from './steps-schema.ts';
+import { riscvPlatform } from './riscv-platform-schema.ts';
+import { riscvDomain, riscvStart } from './riscv-world-schema.ts';
+import { address, bareName, name, pasid, word64 } from './scalar-schemas.ts';
+import { flowArguments, riscvStep, vtdStep } from './steps-schema.ts';
+import { vtdPlatform } from './vtd-platform-schema.ts';
+import { vtdDomain, vtdStart } from './vtd-world-schema.ts';
 
 /*
  * The scenario format after variables are resolved. Every default of the simulator is here or in models' data, once;
  * .describe() texts become the editor's help through the JSON Schema.
  */
-
-const domain = z.strictObject({
-  stage: z.enum(['first', 'second', 'nested', 'pass-through']),
-  did: z
-    .int()
-    .min(0)
-    .max(0xffff)
-    .optional()
-    .describe('Domain ID; left out: the lowest free one from 2 on, from the first attachment to the last.'),
-  map: z
-    .record(
-      z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
-      z.union([bareName, z.strictObject({ page: name, writable: z.boolean().default(true) })]),
-    )
-    .default({})
-    .describe('IOVA of a 4 KB page: name of a page of memory, made when first named.'),
-  sameTables: z
-    .union([bareName, z.strictObject({ first: name.optional(), second: name.optional() })])
-    .optional()
-    .describe('A domain whose tables this one has too: all that both can have, or by stage.'),
-  entry: z
-    .record(z.string(), z.int().min(0))
-    .default({})
-    .describe('Fields of the PASID entry by their mnemonic (VT-d 9.6) that are other than what the driver sets.'),
-});
-
-const attachment = z.strictObject({ device: name, pasid: pasid.default(0), domain: name });
-
-const start = z.strictObject({
-  attach: z.array(attachment).default([]).describe('Entries that are set up and not cached when the run begins.'),
-  notPresent: z
-    .array(
-      z.strictObject({ device: name, entry: z.enum(['root', 'context', 'pasid-directory']), pasid: pasid.default(0) }),
-    )
-    .default([])
-    .describe('Entries on the way that are not present yet.'),
-  leftover: z
-    .array(attachment)
-    .default([])
-    .describe('PASID entries that the page of a new table still holds from earlier use.'),
-});
 
 const cpu = z.int().min(0).max(15).describe('The CPU the task runs on.');
 const idleSteps = z
@@ -58,29 +20,48 @@ const idleSteps = z
   .default(0)
   .describe('The task begins after 0 to this many steps of other work, so that sampled runs begin it at any moment.');
 
-const task = z.union([
-  z.strictObject({
-    cpu,
-    idleSteps,
-    flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
-    with: flowArguments,
+const flowTask = z.strictObject({
+  cpu,
+  idleSteps,
+  flow: z.string().describe('A driver flow; `tornread list --flows` has them all.'),
+  with: flowArguments,
+});
+
+const dmaTask = z.strictObject({
+  device: name,
+  dma: z.strictObject({
+    pasid: pasid.optional().describe('Left out: a request without PASID.'),
+    iova: address,
+    write: z.boolean().default(false),
+    repeat: z.int().min(1).max(1000).default(1),
+    after: name
+      .optional()
+      .describe('A page: the first request waits until its first 32-bit word is not 0, a doorbell.'),
+    ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
   }),
-  z.strictObject({ cpu, idleSteps, steps: z.array(step).min(1) }),
-  z.strictObject({
-    device: name,
-    dma: z.strictObject({
-      pasid: pasid.optional().describe('Left out: a request without PASID.'),
-      iova: address,
-      write: z.boolean().default(false),
-      repeat: z.int().min(1).max(1000).default(1),
-      after: name
-        .optional()
-        .describe('A page: the first request waits until its first 32-bit word is not 0, a doorbell.'),
-      ats: z.boolean().optional().describe('Ask for translations first; left out: if the device has ATS.'),
-    }),
-  }),
+});
+
+const vtdTask = z.union([
+  flowTask,
+  z.strictObject({ cpu, idleSteps, steps: z.array(vtdStep).min(1) }),
+  dmaTask,
   z.strictObject({ device: name, interrupt: interruptRequest }),
 ]);
+
+const riscvTask = z.union([flowTask, z.strictObject({ cpu, idleSteps, steps: z.array(riscvStep).min(1) }), dmaTask]);
+
+/** Values that loads of tasks have given, as `task.name: value`; of one outcome all together. */
+const forbidden = z
+  .array(
+    z
+      .record(z.string().regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/, 'a value is task.name'), word64)
+      .refine((outcome) => Object.keys(outcome).length > 0, { message: 'an outcome has at least one value' }),
+  )
+  .max(16)
+  .default([])
+  .describe(
+    'Outcomes that break the rule forbidden-outcome: what loads of tasks gave, by task.name, all of it together.',
+  );
 
 const limits = z.strictObject({
   maxEvents: z.int().min(1).max(100_000_000).default(20_000),
@@ -92,24 +73,50 @@ const limits = z.strictObject({
 const maxDomains = 14;
 const maxTasks = 64;
 
-/** Everything of a scenario that a run is built from, for one case, with its variables filled in. */
-export const worldSchema = z.strictObject({
-  platform,
-  domains: z
+const domainsOf = <T extends z.ZodType>(domain: T) =>
+  z
     .record(bareName, domain)
     .refine((domains) => Object.keys(domains).length <= maxDomains, { message: `there can be ${maxDomains} domains` })
-    .default({}),
-  start: start.prefault({}),
-  interrupts: interrupts.prefault({}),
-  tasks: z
+    .default({});
+
+const tasksOf = <T extends z.ZodType>(task: T) =>
+  z
     .record(bareName, task)
     .refine((tasks) => Object.keys(tasks).length > 0, { message: 'a scenario has at least one task' })
-    .refine((tasks) => Object.keys(tasks).length <= maxTasks, { message: `there can be ${maxTasks} tasks` }),
+    .refine((tasks) => Object.keys(tasks).length <= maxTasks, { message: `there can be ${maxTasks} tasks` });
+
+/** Everything of a scenario that a run is built from, for one case, with its variables filled in: beside VT-d. */
+export const vtdWorldSchema = z.strictObject({
+  platform: vtdPlatform,
+  domains: domainsOf(vtdDomain),
+  start: vtdStart.prefault({}),
+  interrupts: interrupts.prefault({}),
+  tasks: tasksOf(vtdTask),
+  forbidden,
   limits: limits.prefault({}),
 });
 
-export type World = z.output<typeof worldSchema>;
+/** The same beside a RISC-V IOMMU. */
+export const riscvWorldSchema = z.strictObject({
+  platform: riscvPlatform,
+  domains: domainsOf(riscvDomain),
+  start: riscvStart.prefault({}),
+  tasks: tasksOf(riscvTask),
+  forbidden,
+  limits: limits.prefault({}),
+});
+
+export type VtdWorld = z.output<typeof vtdWorldSchema>;
+export type RiscvWorld = z.output<typeof riscvWorldSchema>;
+export type World = VtdWorld | RiscvWorld;
 export type WorldTask = World['tasks'][string];
+
+export function isRiscv(world: World): world is RiscvWorld {
+  return world.platform.iommu.model === 'riscv';
+}
+
+/** Top-level keys that cases fill in. */
+export const worldKeys: readonly string[] = Object.keys(vtdWorldSchema.shape);
 
 const variable = z.union([z.string(), z.int(), z.bigint(), z.boolean()]);
 const expectation = z.union([z.string(), z.array(z.string()).min(1)]);
@@ -184,8 +191,14 @@ export const frameSchema = z.looseObject({
 
 export type Case = z.output<typeof caseSchema>;
 
-/** The whole file, for the JSON Schema that editors use. */
+/** The whole file, for the JSON Schema that editors use: every key may be as either IOMMU has it. */
 export const scenarioSchema = z.strictObject({
   ...frameSchema.shape,
-  ...worldSchema.shape,
+  platform: z.union([vtdPlatform, riscvPlatform]),
+  domains: domainsOf(z.union([vtdDomain, riscvDomain])),
+  start: z.union([vtdStart, riscvStart]).prefault({}),
+  interrupts: vtdWorldSchema.shape.interrupts,
+  tasks: tasksOf(z.union([...vtdTask.options, z.strictObject({ cpu, idleSteps, steps: z.array(riscvStep).min(1) })])),
+  forbidden: vtdWorldSchema.shape.forbidden,
+  limits: vtdWorldSchema.shape.limits,
 });

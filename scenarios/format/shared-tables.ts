@@ -1,6 +1,6 @@
-import type { World } from './schema.ts';
+import type { VtdWorld } from './schema.ts';
 
-export type WorldDomain = World['domains'][string];
+export type WorldDomain = VtdWorld['domains'][string];
 
 /** Names of the domains whose first-stage and second-stage tables a domain has instead of its own. */
 export interface SharedTables {
@@ -9,7 +9,7 @@ export interface SharedTables {
 }
 
 /** What `sameTables` comes to: one name stands for all tables that both domains have. */
-export function sharedTables({ domains }: World, { stage, sameTables }: WorldDomain): SharedTables {
+export function sharedTables({ domains }: VtdWorld, { stage, sameTables }: WorldDomain): SharedTables {
   if (typeof sameTables !== 'string') {
     const { first, second } = sameTables ?? {};
     return { ...(first === undefined ? {} : { first }), ...(second === undefined ? {} : { second }) };
@@ -35,7 +35,7 @@ export function hasSecond(stage: WorldDomain['stage'] | undefined): boolean {
 }
 
 /** All domains, each behind those whose tables it shares; a world with a cycle was refused. */
-export function domainsInOrder(world: World): readonly string[] {
+export function domainsInOrder(world: VtdWorld): readonly string[] {
   const ordered = new Set<string>();
   const add = (name: string): void => {
     const domain = world.domains[name];

@@ -49,6 +49,7 @@ export function runRecord(
       { name: 'page1', address: 0x5000, byteCount: 4096 },
     ],
     entryNames: ['nic.pasid[1]'],
+    iommu: 'vtd',
     ...overrides,
   };
 }

@@ -8,19 +8,23 @@ corpusSuite({
   dialect: c,
   model: 'portable',
   wrongModel: 'x86-tso',
-  count: 198,
-  handWrittenCount: 0,
+  count: 215,
+  handWrittenCount: 17,
+});
+
+const published = Object.entries(readVerdicts('c').tests);
+
+describe('what the kernel memory model forbids', () => {
+  const forbidden = published.filter(([, { verdict }]) => verdict === 'Never');
+
+  // Of these, portable is tested above.
+  it.each(['x86-tso', 'rvwmo', 'armv8', 'non-mca'] as const)('is impossible under %s', (model) => {
+    const found = forbidden.filter(([name]) => explore(readTest('c', name), model).verdict !== 'Never');
+    expect(found.map(([name]) => name)).toEqual([]);
+  });
 });
 
 describe('the model non-mca', () => {
-  const published = Object.entries(readVerdicts('c').tests);
-
-  it('has no outcome that the kernel memory model forbids', () => {
-    const forbidden = published.filter(([, { verdict }]) => verdict === 'Never');
-    const found = forbidden.filter(([name]) => explore(readTest('c', name), 'non-mca').verdict !== 'Never');
-    expect(found.map(([name]) => name)).toEqual([]);
-  });
-
   it('has the outcomes of stores that other CPUs see one by one', () => {
     const allowed = published.filter(([, { multiCopyAtomic }]) => multiCopyAtomic === 'seen-one-by-one');
     const missed = allowed.filter(([name]) => explore(readTest('c', name), 'non-mca').verdict !== 'Sometimes');

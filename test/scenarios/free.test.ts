@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ScenarioError } from '../../scenarios/format/scenario-error.ts';
+import type { VtdWorld } from '../../scenarios/format/schema.ts';
 import { loadScenario, type ScenarioCase } from '../../scenarios/load-scenario.ts';
 import { replayCase, runCase } from '../../scenarios/run-case.ts';
 import type { SeededStrategy } from '../../scenarios/strategy-names.ts';
@@ -53,7 +54,9 @@ describe('free variables', () => {
       'any,0',
       'any,1',
     ]);
-    expect(torn.worlds.map(({ world }) => world.platform.iommu.pasidCacheEntries)).toEqual([0, 1, 0, 1, 0, 1]);
+    expect(torn.worlds.map(({ world }) => (world as VtdWorld).platform.iommu.pasidCacheEntries)).toEqual([
+      0, 1, 0, 1, 0, 1,
+    ]);
     expect(torn.world).toBe(torn.worlds[0]?.world);
   });
 

@@ -1,5 +1,6 @@
 import type { EntryModel } from '../../models/entry-registry.ts';
 import type { Iommu, RequestWalker } from '../../models/iommu/iommu.ts';
+import type { FlowDefinition } from '../../models/linux/flow-definition.ts';
 import { flows } from '../../models/linux/flows.ts';
 import { PageAllocator } from '../../models/linux/page-allocator.ts';
 import { type ErrorHandling, queueErrors, queueRegister } from '../../models/linux/riscv/command-queue.ts';
@@ -12,8 +13,11 @@ import type { MemoryModelName } from '../../models/memory/memory-model.ts';
 import { System } from '../../models/system.ts';
 import type { SystemConfig } from '../../models/system-config.ts';
 import type { TraceEvent } from '../../models/trace-events.ts';
+import { assert } from '../../sim/assert.ts';
 import { Cell } from '../../sim/containers.ts';
+import { Search } from '../../sim/exploration/search.ts';
 import type { RunOutcome } from '../../sim/violation.ts';
+import { Act } from './tiny-world.ts';
 import { seeded } from './vtd-schedules.ts';
 
 /** A flow by its name, and its parameters; defaults are the flow's own. */
@@ -27,6 +31,7 @@ interface DomainSketch {
 
 export interface RiscvDriverSketch {
   readonly memoryModel?: MemoryModelName;
+  readonly storeBufferEntries?: number;
   /** IOMMU of each device by its name; `nic` behind the first if left out. */
   readonly devices?: Readonly<Record<string, number>>;
   readonly iommus?: number;
@@ -41,6 +46,8 @@ export interface RiscvDriverSketch {
   readonly tasks: Readonly<Record<string, readonly FlowUse[]>>;
   /** Slots at which the queue reports an error the first time it comes to them, and the bit in cqcsr. */
   readonly errors?: Readonly<Record<number, number>>;
+  /** The least device there can be behind the first IOMMU: see {@link LeastDevice}. */
+  readonly device?: boolean;
 }
 
 const window = { minNs: 1, maxNs: 1 };
@@ -53,6 +60,8 @@ class CommandSink implements Iommu {
   readonly timing = { request: window, link: window };
   readonly engineNames: readonly string[] = [];
   readonly commands: string[] = [];
+  /** An IOTINVAL has been taken. */
+  onInvalidation: () => void = () => {};
   readonly #system: System;
   readonly #ring: number;
   readonly #slotCount: number;
@@ -120,9 +129,59 @@ class CommandSink implements Iommu {
         const address = this.#ring + slot * 16 + offset;
         return (BigInt(memory.read(address + 4) >>> 0) << 32n) | BigInt(memory.read(address) >>> 0);
       };
+      if ((memory.read(this.#ring + slot * 16) & 0x7f) === 1) {
+        this.onInvalidation();
+      }
       this.commands.push(`${qword(0).toString(16)} ${qword(8).toString(16)}`);
       this.#head.set((slot + 1) % this.#slotCount);
     }
+  }
+}
+
+/**
+ * Reads the device context and then, by its address, the leaf, keeps what it has got until an IOTINVAL comes, and uses it
+ * once: the third thread of the litmus test W+RWC.
+ */
+class LeastDevice {
+  readonly #system: DriverSystem;
+  readonly #addresses: { readonly context: number; readonly leaf: number };
+  readonly #isValid: Cell;
+  readonly #cached: Cell;
+  readonly #isFreed: Cell;
+
+  constructor(system: DriverSystem, addresses: { readonly context: number; readonly leaf: number }) {
+    this.#system = system;
+    this.#addresses = addresses;
+    this.#isValid = new Cell(system.arena, 'device.valid');
+    this.#cached = new Cell(system.arena, 'device.cached');
+    this.#isFreed = new Cell(system.arena, 'device.page-freed');
+  }
+
+  add(): void {
+    const { kernel, trace, sinks } = this.#system;
+    trace.observe('page-freed', () => this.#isFreed.set(1));
+    for (const sink of sinks) {
+      sink.onInvalidation = () => this.#cached.set(0);
+    }
+    const isSet = (address: number): number => this.#system.memory.read(address) & 1;
+    const steps = [
+      () => this.#isValid.set(isSet(this.#addresses.context)),
+      () => this.#cached.set(this.#isValid.get() & isSet(this.#addresses.leaf)),
+      () => {
+        if (this.#cached.get() === 1 && this.#isFreed.get() === 1) {
+          kernel.violate({ rule: 'use-after-free', message: '', source: '', subject: '' }, true);
+        }
+      },
+    ];
+    kernel.addProcess({
+      name: 'device',
+      kind: 'task',
+      *body() {
+        for (const act of steps) {
+          yield new Act('device', { act });
+        }
+      },
+    });
   }
 }
 
@@ -193,7 +252,7 @@ export class RiscvDriverWorld {
       coherentWalks: true,
       hasWriteBuffer: false,
       evictionLimit: 0,
-      storeBuffer: { entryCount: 8, maxNs: 1_000_000_000 },
+      storeBuffer: { entryCount: sketch.storeBufferEntries ?? 8, maxNs: 1_000_000_000 },
       cpu: { stepNs: 1, preemptMaxNs: 1_000_000_000 },
       trackedEntries: 16,
     };
@@ -229,13 +288,40 @@ export class RiscvDriverWorld {
       system.registry.track(driver.device(name).contextAddress, `${name} context`, model('riscv-device-context', 8));
     }
     for (const [cpu, [name, sequence]] of Object.entries(sketch.tasks).entries()) {
-      system.addTask(name, { cpu, idleSteps: 0 }, function* (ownCpu) {
-        for (const [flow, values] of sequence) {
-          yield startFlow(flow, values, { cpu: ownCpu, riscv: driver });
+      const uses = sequence.map((use) => flowOf(use));
+      const loads = uses.flatMap(
+        ({ flow, values }) => flow.loads({ cpu: system.cpu(cpu), riscv: driver }, values) ?? [],
+      );
+      system.addTask(name, { cpu, idleSteps: 0, loads }, function* (ownCpu) {
+        for (const { flow, values } of uses) {
+          yield flow.start({ cpu: ownCpu, riscv: driver }, values);
         }
       });
     }
+    if (sketch.device === true) {
+      const leaf = driver.leaf(driver.domain('a'), 0x1000);
+      new LeastDevice(system, { context: driver.device('nic').contextAddress, leaf: leaf.address }).add();
+    }
     system.seal();
+  }
+
+  /** Goes through every order; whether the device can reach the page after it has been freed. */
+  explore(): { readonly isBroken: boolean; readonly states: number } {
+    let isBroken = false;
+    const search = new Search(this.system.kernel, {
+      reduces: true,
+      keepsWindows: false,
+      isExact: false,
+      maxPreemptions: undefined,
+      onViolation: ({ rule }) => {
+        assert(rule === 'use-after-free', `${rule} is not what this is about`);
+        isBroken = true;
+      },
+    });
+    while (search.advance(100_000));
+    const { states } = search.progress;
+    search.close();
+    return { isBroken, states };
   }
 
   run(seed = 1): RiscvDriverRun {
@@ -285,17 +371,15 @@ export class RiscvDriverWorld {
   }
 }
 
-function startFlow(
-  name: string,
-  values: Readonly<Record<string, unknown>>,
-  environment: Parameters<(typeof flows)[number]['start']>[0],
-) {
+/** The flow, and its parameters with the defaults filled in. */
+function flowOf([name, given]: FlowUse): {
+  readonly flow: FlowDefinition;
+  readonly values: Readonly<Record<string, unknown>>;
+} {
   const flow = flows.find((candidate) => candidate.name === name);
-  if (flow === undefined) {
-    throw new Error(`there is no flow ${name}`);
-  }
+  assert(flow !== undefined, `there is a flow ${name}`);
   const defaults = Object.entries(flow.parameters).flatMap(([key, spec]) =>
     'default' in spec ? [[key, spec.default] as const] : [],
   );
-  return flow.start(environment, { ...Object.fromEntries(defaults), ...values });
+  return { flow, values: { ...Object.fromEntries(defaults), ...given } };
 }

@@ -1,4 +1,5 @@
 import type { CheckerFacts } from '../../models/checkers/checker.ts';
+import { vtdWords } from '../../models/checkers/spec-words.ts';
 import { pageOfLeaf } from '../../models/linux/page-table-builder.ts';
 import type { Domain } from '../../models/linux/vtd/vtd-driver.ts';
 import { valueOfWords } from '../../models/qword.ts';
@@ -21,6 +22,7 @@ export function factsOf(
   domains: readonly string[],
 ): CheckerFacts {
   return {
+    forbidden: [],
     entryCount: registry.list().length,
     pageCount: config.memoryPages,
     domains: domains.map((name) => domainFacts(driver.domain(name), registry)),
@@ -29,6 +31,8 @@ export function factsOf(
       return domain === undefined ? undefined : pageOfLeaf(domain, valueOfWords(words));
     },
     mode: config.vtd.mode,
+    words: vtdWords,
+    hasProcessContexts: () => config.vtd.mode === 'scalable',
     hasDeviceTlb: (sid) => driver.deviceOf(sid)?.ats === true,
     walksSeeStores: config.coherentWalks && config.vtd.capabilities.RWBF === 0,
     cachingMode: config.vtd.capabilities.CM === 1,

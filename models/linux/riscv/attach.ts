@@ -101,6 +101,7 @@ export const attachPaging = defineRiscvFlow({
     lock: { type: 'boolean', summary: 'domain->lock is held while the bond is linked.', default: true },
     invalidateFirst: question('The whole domain is invalidated before the device context is written, as in v4.'),
   },
+  loads: (riscv, { device }) => riscv.loadsOf({ attaches: riscv.device(device) }),
   *start({ cpu, riscv }, values): Flow {
     const device = riscv.device(values.device);
     const domain = riscv.domain(values.domain);
@@ -172,6 +173,7 @@ export const attachBlocking = defineRiscvFlow({
   summary: 'Attach a device to the blocking domain: its device context becomes not valid, then its bond goes.',
   source,
   parameters: leaveParameters,
+  loads: (riscv, { device }) => riscv.loadsOf({ attaches: riscv.device(device) }),
   start: ({ cpu, riscv }, values) => leavePaging(riscv, cpu, values, blockingTarget),
 });
 
@@ -181,5 +183,6 @@ export const attachIdentity = defineRiscvFlow({
   summary: 'Attach a device to the identity domain: its device context becomes Bare, then its bond goes.',
   source,
   parameters: leaveParameters,
+  loads: (riscv, { device }) => riscv.loadsOf({ attaches: riscv.device(device) }),
   start: ({ cpu, riscv }, values) => leavePaging(riscv, cpu, values, identityTarget),
 });

@@ -3,6 +3,7 @@ import { assert } from '../../../sim/assert.ts';
 import { WordArray } from '../../../sim/containers.ts';
 import { type Flow, Note } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
+import type { MemoryRange } from '../../memory/memory-range.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { RiscvDevice } from './domains.ts';
 
@@ -89,6 +90,11 @@ export class BondList {
     return bond;
   }
 
+  /** What a walk loads from: `next` of each list_head. */
+  get links(): readonly MemoryRange[] {
+    return [this.head, ...this.#bonds.keys()].map((address) => ({ address, byteCount: 8 }));
+  }
+
   bondAt(address: number): Bond {
     const bond = this.#bonds.get(address);
     assert(bond !== undefined, `there is a bond at 0x${address.toString(16)}`);
@@ -98,8 +104,8 @@ export class BondList {
   /** list_add_rcu: `publish` says how the bond becomes reachable, which is what readers pair with. */
   *addAfter(cpu: Cpu, bond: Bond, place: { at: number; next: number; publish: 'release' | 'relaxed' }): Flow {
     const { at, next, publish } = place;
-    yield cpu.store64(bond.address, BigInt(next));
-    yield cpu.store64(bond.address + prev, BigInt(at));
+    // In one step: who finds the bond looks at nothing but `next`.
+    yield cpu.storeBlock(bond.address, [next, 0, at, 0]);
     yield cpu.store64(at, BigInt(bond.address), publish);
     yield cpu.store64(next + prev, BigInt(bond.address));
   }

@@ -8,6 +8,7 @@ export const domainAlloc = defineRiscvFlow({
   summary: 'Make a domain that has no PSCID yet: it gets the lowest one that is free.',
   source,
   parameters: { domain: { type: 'domain', summary: 'Which domain.' } },
+  loads: () => [],
   *start({ riscv }, { domain }) {
     yield riscv.allocatePscid(riscv.domain(domain));
   },
@@ -26,6 +27,7 @@ export const domainFree = defineRiscvFlow({
   summary: 'Free a domain to which nothing is attached: its PSCID goes back to the allocator.',
   source,
   parameters: { domain: { type: 'domain', summary: 'Which domain.' } },
+  loads: () => [],
   *start({ riscv }, { domain }) {
     yield riscv.freePscid(riscv.domain(domain));
   },

@@ -1,5 +1,6 @@
 import type { Flow } from '../../../sim/operation.ts';
 import type { Cpu } from '../../memory/cpu.ts';
+import type { MemoryRange } from '../../memory/memory-range.ts';
 import { defineRiscvFlow, type FlowArguments } from '../flow-definition.ts';
 import { invalidateIotlb } from './iotlb-inval.ts';
 import { leafPte, pageOfPte } from './page-table-builder.ts';
@@ -72,6 +73,14 @@ const invalidationParameters = {
   },
 } as const;
 
+function pageLoads(
+  riscv: RiscvDriver,
+  { domain: name, iova }: { readonly domain: string; readonly iova: number },
+): readonly MemoryRange[] {
+  const domain = riscv.domain(name);
+  return riscv.loadsOf({ leaf: riscv.leaf(domain, iova), walks: domain });
+}
+
 /** riscv_iommu_iotlb_inval for one page, or for the whole domain. */
 function* invalidate(
   riscv: RiscvDriver,
@@ -114,6 +123,7 @@ export const unmap = defineRiscvFlow({
       default: 'after-invalidation',
     },
   },
+  loads: pageLoads,
   *start({ cpu, riscv }, { domain: name, iova, store, free, ...values }): Flow {
     const domain = riscv.domain(name);
     const { address } = riscv.leaf(domain, iova);
@@ -152,6 +162,7 @@ export const map = defineRiscvFlow({
       default: false,
     },
   },
+  loads: pageLoads,
   *start({ cpu, riscv }, { domain: name, iova, page, store, allocate }): Flow {
     const domain = riscv.domain(name);
     const { address } = riscv.leaf(domain, iova);
@@ -190,6 +201,7 @@ export const remap = defineRiscvFlow({
     },
     ...invalidationParameters,
   },
+  loads: pageLoads,
   *start({ cpu, riscv }, { domain: name, iova, page, store, break: breaks, ...values }): Flow {
     const domain = riscv.domain(name);
     const { address } = riscv.leaf(domain, iova);
@@ -234,6 +246,7 @@ export const freeTable = defineRiscvFlow({
     },
     ...invalidationParameters,
   },
+  loads: pageLoads,
   *start({ cpu, riscv }, { domain: name, iova, invalidate: scope, ...values }): Flow {
     const domain = riscv.domain(name);
     const { address, table, tableEntryAddress } = riscv.leaf(domain, iova);

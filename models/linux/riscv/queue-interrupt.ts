@@ -13,6 +13,7 @@ export const queueInterrupt = defineRiscvFlow({
   summary: 'The interrupt thread of the command queue: clears what errors there are, and sends nothing again.',
   source: 'drivers/iommu/riscv/iommu.c (riscv_iommu_cmdq_process)',
   parameters: {},
+  loads: () => [],
   *start({ cpu, riscv }): Flow {
     const queue = riscv.queue(0);
     const pending = queue.places.registers + queueRegister.pending;

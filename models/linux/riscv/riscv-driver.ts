@@ -3,10 +3,11 @@ import { assert } from '../../../sim/assert.ts';
 import { WordArray } from '../../../sim/containers.ts';
 import { Note } from '../../../sim/operation.ts';
 import type { EntryRegistry } from '../../entry-registry.ts';
+import type { MemoryRange } from '../../memory/memory-range.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
 import type { PageAllocator } from '../page-allocator.ts';
-import { BondList } from './bond-list.ts';
+import { BondList, listHeadBytes } from './bond-list.ts';
 import { CommandQueue, type CommandQueueOptions } from './command-queue.ts';
 import { isPaging, type RiscvDevice, type RiscvDomain, type RiscvLeaf } from './domains.ts';
 import { Pscids } from './pscids.ts';
@@ -176,6 +177,28 @@ export class RiscvDriver {
         notes.emit({ kind: 'flow-note', text });
       }
     });
+  }
+
+  /**
+   * Where flows load from: words of the queues, and of each part that a flow is about what is left out here of the
+   * others. A search has to keep in mind what others have overwritten there, and nowhere else.
+   */
+  loadsOf(parts: {
+    readonly leaf?: RiscvLeaf;
+    readonly walks?: RiscvDomain;
+    readonly attaches?: RiscvDevice;
+  }): readonly MemoryRange[] {
+    const { leaf, walks, attaches } = parts;
+    const queues = this.queues.flatMap(({ places: { head, tail, errorCount } }) => [head, tail, errorCount]);
+    const bonds = attaches === undefined ? [] : [...this.#bonds.values()].flatMap((list) => list.links);
+    return [
+      ...queues.map((address) => ({ address, byteCount: 4 })),
+      ...(leaf === undefined ? [] : [{ address: leaf.address, byteCount: 8 }]),
+      ...(walks === undefined ? [] : this.bonds(walks).links),
+      // Who unlinks a bond loads `prev`, too.
+      ...bonds.map(({ address }) => ({ address, byteCount: listHeadBytes })),
+      ...(attaches === undefined ? [] : [{ address: attaches.contextAddress, byteCount: 32 }]),
+    ];
   }
 
   /** Declares that an entry is about to change, and to what; the last target is the final one. */

@@ -1,4 +1,4 @@
-import type { Access, CycleThread } from './cycle.ts';
+import type { Access, CycleThread, SolvedCycle } from './cycle.ts';
 import { assemblyFile, type Dialect } from './dialect.ts';
 import type { Edge } from './edges.ts';
 
@@ -23,21 +23,38 @@ export const aarch64: Dialect = {
       a: { order: 'acquire', needs: 'R' },
       q: { order: 'acquire-pc', needs: 'R' },
       l: { order: 'release', needs: 'W' },
+      x: { order: 'exclusive' },
     },
   },
 
   print(name, cycle) {
     const threads = cycle.threads.map((thread, index) => new ThreadWriter(thread, index, cycle.locations));
+    const canFail = threads.some((thread) => thread.canFail);
+    const finals = canFail ? everyFinal(cycle) : cycle.finals;
     return assemblyFile({
       title: `AArch64 ${name}`,
       cycle,
-      initial: threads.map(({ initial }) => initial),
+      initial: [...(canFail ? [`${flag}=1;`] : []), ...threads.map(({ initial }) => initial)],
       threads: threads.map(({ lines }) => lines),
       registers: threads.flatMap(({ wanted }, thread) => wanted.map((term) => `${thread}:${term}`)),
-      finals: cycle.finals.map(({ location, value }) => `${location}=${value}`),
+      finals: [...finals.map(({ location, value }) => `${location}=${value}`), ...(canFail ? [`${flag}=1`] : [])],
     });
   },
 };
+
+/** Location that a thread clears whose store-exclusive fails. */
+const flag = 'ok';
+
+/** Reads by exclusives write too: the last value of each location says that theirs are not the last. */
+function everyFinal(cycle: SolvedCycle): SolvedCycle['finals'] {
+  const accesses = cycle.threads.flatMap((thread) => thread.accesses);
+  return cycle.locations.map((location) => ({
+    location,
+    value: Math.max(...accesses.filter((access) => access.location === location).map(({ value }) => value)),
+  }));
+}
+
+const flagAddress = 'X28';
 
 const loads: Readonly<Record<string, string>> = { a: 'LDAR', q: 'LDAPR' };
 
@@ -48,6 +65,7 @@ class ThreadWriter {
   readonly wanted: string[] = [];
   readonly initial: string;
   readonly #addresses: ReadonlyMap<string, string>;
+  canFail = false;
   #nextValue = 0;
   #nextLabel = 0;
   readonly #thread: number;
@@ -56,7 +74,7 @@ class ThreadWriter {
     this.#thread = thread;
     const used = locations.filter((location) => accesses.some((access) => access.location === location));
     this.#addresses = new Map(used.map((location, index) => [location, `X${20 + index}`]));
-    this.initial = used.map((location) => `${thread}:${this.#addressOf(location)}=${location};`).join(' ');
+    const initial = used.map((location) => `${thread}:${this.#addressOf(location)}=${location};`);
     let read = '';
     accesses.forEach((access, place) => {
       const result = this.#access(access, edges[place - 1], read);
@@ -66,6 +84,13 @@ class ThreadWriter {
         this.lines.push(fence);
       }
     });
+    if (this.canFail) {
+      const cleared = this.#value();
+      this.lines.push(`B Exit${thread}`, `Fail${thread}:`);
+      this.lines.push(`MOV ${cleared},#0`, `STR ${cleared},[${flagAddress}]`, `Exit${thread}:`);
+      initial.push(`${thread}:${flagAddress}=${flag};`);
+    }
+    this.initial = initial.join(' ');
   }
 
   /** Gives the register that a read went to. */
@@ -78,6 +103,11 @@ class ThreadWriter {
     const place = this.#place(access, edge, read);
     if (access.direction === 'R') {
       const into = this.#value();
+      if (access.annotation === 'x') {
+        this.#exclusives(into, into, place);
+        this.wanted.push(`X${into.slice(1)}=${access.value}`);
+        return into;
+      }
       this.lines.push(`${loads[access.annotation ?? 'p'] ?? 'LDR'} ${into},${place}`);
       this.wanted.push(`X${into.slice(1)}=${access.value}`);
       return into;
@@ -88,8 +118,20 @@ class ThreadWriter {
     } else {
       this.lines.push(`MOV ${value},#${access.value}`);
     }
-    this.lines.push(`${access.annotation === 'l' ? 'STLR' : 'STR'} ${value},${place}`);
+    if (access.annotation === 'x') {
+      const old = this.#value();
+      this.#exclusives(old, value, place);
+      this.wanted.push(`X${old.slice(1)}=${access.value - 1}`);
+    } else {
+      this.lines.push(`${access.annotation === 'l' ? 'STLR' : 'STR'} ${value},${place}`);
+    }
     return '';
+  }
+
+  #exclusives(into: string, value: string, place: string): void {
+    const status = this.#value();
+    this.lines.push(`LDXR ${into},${place}`, `STXR ${status},${value},${place}`, `CBNZ ${status},Fail${this.#thread}`);
+    this.canFail = true;
   }
 
   /** The address operand. LDAR and STLR have no index register: theirs is added first. */

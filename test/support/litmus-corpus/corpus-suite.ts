@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { exploreLitmus, type LitmusOutcome } from '../../../litmus/explore-litmus.ts';
 import { parseLitmus } from '../../../litmus/parse-litmus.ts';
@@ -6,7 +7,9 @@ import type { Architecture, LitmusTest } from '../../../litmus/program.ts';
 import type { MemoryModelName } from '../../../models/memory/memory-model.ts';
 import type { Dialect } from './dialect.ts';
 import { cycleOf } from './names.ts';
-import { corpusDirectory, expectedVerdict, readVerdicts } from './verdicts.ts';
+import { corpusDirectory, expectedVerdict, readVerdicts, type Verdict } from './verdicts.ts';
+
+const docs = fileURLToPath(new URL('../../../docs/memory-models.md', import.meta.url));
 
 interface CorpusOptions {
   readonly architecture: Architecture;
@@ -41,6 +44,16 @@ export function corpusSuite(options: CorpusOptions): void {
       expect([...cited].sort()).toEqual(Object.keys(sources).sort());
     });
 
+    it('is counted in docs/memory-models.md', () => {
+      const entries = Object.values(tests);
+      const ofVerdict = (verdict: Verdict): number => entries.filter((entry) => entry.verdict === verdict).length;
+      const verdicts = [ofVerdict('Never'), ofVerdict('Sometimes'), ofVerdict('Always')].join(' / ');
+      const leftOut = entries.filter((entry) => expectedVerdict(entry) !== entry.verdict).length;
+      const withStates = entries.filter(({ states }) => states !== undefined).length;
+      const cells = [`\`${architecture}\``, `\`${model}\``, names.length, verdicts, leftOut, withStates];
+      expect(readFileSync(docs, 'utf8')).toContain(`| ${cells.join(' | ')} |`);
+    });
+
     it('has an outcome left out only where it is published as possible', () => {
       const leftOut = published.filter(([, entry]) => expectedVerdict(entry) !== entry.verdict);
       const marked = published.filter(([, entry]) => entry.loadBuffering ?? entry.multiCopyAtomic);
@@ -57,15 +70,22 @@ export function corpusSuite(options: CorpusOptions): void {
       const outcome = explore(readTest(architecture, name), model);
       expect(outcome.verdict).toBe(expectedVerdict(entry));
       if (entry.states !== undefined) {
-        expect(outcome.states.length).toBe(entry.states);
+        // The published set, without the one outcome that is left out.
+        expect(outcome.states.length).toBe(entry.loadBuffering === undefined ? entry.states : entry.states - 1);
       }
     });
 
     it(`tells ${model} from ${wrongModel}`, () => {
-      const wrong = published.filter(
-        ([name, entry]) => explore(readTest(architecture, name), wrongModel).verdict !== expectedVerdict(entry),
-      );
-      expect(wrong.length).toBeGreaterThan(10);
+      const enough = 10;
+      let differences = 0;
+      for (const [name, entry] of published) {
+        const differs = explore(readTest(architecture, name), wrongModel).verdict !== expectedVerdict(entry);
+        differences += differs ? 1 : 0;
+        if (differences === enough) {
+          break;
+        }
+      }
+      expect(differences).toBe(enough);
     });
   });
 }

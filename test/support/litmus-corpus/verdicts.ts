@@ -11,9 +11,9 @@ const entry = z.strictObject({
   verdict,
   /** A key of `sources`. */
   source: z.string(),
-  /** Where in the source, if the test has no name there. */
+  /** Where in the source. */
   at: z.string().optional(),
-  /** Published number of final states. */
+  /** Published number of final states, the outcome left out among them. */
   states: z.int().positive().optional(),
   /** Why the models here do not have the published outcome: a store overtakes an earlier load of its own thread. */
   loadBuffering: z.string().optional(),

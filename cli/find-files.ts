@@ -18,18 +18,21 @@ export interface FoundFiles {
   readonly problems: readonly InputProblem[];
 }
 
-const scenarioEnding = '.yaml';
+/** The scenario files that the paths name; without a path the scenarios at hand. */
+export function findScenarioFiles(paths: readonly string[]): FoundFiles {
+  return findFiles(paths.length > 0 ? paths : [defaultPath()], '.yaml');
+}
 
 /**
- * The scenario files that the paths name, folders searched through, in the order of the paths and, within a folder, of
- * the code units of the names: the same on every machine. Without a path: the scenarios at hand.
+ * The files that the paths name, folders searched through for those with the ending, in the order of the paths and,
+ * within a folder, of the code units of the names: the same on every machine.
  */
-export function findScenarioFiles(paths: readonly string[]): FoundFiles {
+export function findFiles(paths: readonly string[], ending: string): FoundFiles {
   const files = new Map<string, string>();
   const problems: InputProblem[] = [];
-  for (const path of paths.length > 0 ? paths : [defaultPath()]) {
+  for (const path of paths) {
     try {
-      for (const file of filesOf(path)) {
+      for (const file of filesOf(path, ending)) {
         const identity = realpathSync(file);
         if (!files.has(identity)) files.set(identity, file);
       }
@@ -54,10 +57,10 @@ function defaultPath(): string {
   return (fromHere.startsWith('..') || fromHere === '' ? shipped : fromHere).replaceAll(sep, '/');
 }
 
-function filesOf(path: string): readonly string[] {
+function filesOf(path: string, ending: string): readonly string[] {
   const stat = statSync(path);
   if (stat.isDirectory()) {
-    return filesBelow(path.length > 1 ? path.replace(/\/+$/, '') : path);
+    return filesBelow(path.length > 1 ? path.replace(/\/+$/, '') : path, ending);
   }
   if (!stat.isFile()) {
     throw new Error('is neither a file nor a folder');
@@ -65,14 +68,14 @@ function filesOf(path: string): readonly string[] {
   return [path];
 }
 
-function filesBelow(folder: string): readonly string[] {
+function filesBelow(folder: string, ending: string): readonly string[] {
   const entries = readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   return entries.flatMap((entry) => {
     const path = folder === '/' ? `/${entry.name}` : `${folder}/${entry.name}`;
     if (entry.isDirectory()) {
-      return isSearched(entry) ? filesBelow(path) : [];
+      return isSearched(entry) ? filesBelow(path, ending) : [];
     }
-    return entry.name.endsWith(scenarioEnding) && isFile(entry, path) ? [path] : [];
+    return entry.name.endsWith(ending) && isFile(entry, path) ? [path] : [];
   });
 }
 

@@ -1,25 +1,6 @@
 import { z } from 'zod';
 import { queueGenerations } from '../../models/linux/vtd/queue-fault-check.ts';
-import { memoryModelNames } from '../../models/memory/memory-model.ts';
-import { bareName, ns } from './scalar-schemas.ts';
-
-const window = z
-  .strictObject({ minNs: ns, maxNs: ns })
-  .refine((w) => w.minNs <= w.maxNs, { message: 'minNs must not be greater than maxNs' });
-
-const timing = z.strictObject({
-  lookup: window.default({ minNs: 1, maxNs: 20 }).describe('One cache look-up.'),
-  tableRead: window.default({ minNs: 20, maxNs: 1000 }).describe('One read of a table or page-table entry.'),
-  quantumGap: window.default({ minNs: 0, maxNs: 1000 }).describe('From one quantum of an entry to the next.'),
-  request: window.default({ minNs: 1, maxNs: 1_000_000_000 }).describe('From one DMA of a device to its next request.'),
-  access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
-  link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
-  descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one invalidation descriptor.'),
-  invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation or wait.'),
-  deviceTlbTimeout: window
-    .default({ minNs: 60_000_000_000, maxNs: 90_000_000_000 })
-    .describe('Completion timer of an ITag; runs for requests that may stay without an answer only.'),
-});
+import { commonDevice, commonPlatform, devicesOf, timing } from './machine-schema.ts';
 
 const capabilities = z.strictObject({
   CM: z.int().min(0).max(1).optional().describe('Caching mode: entries that fault are cached too.'),
@@ -106,26 +87,6 @@ const iommu = z.strictObject({
   timing: timing.prefault({}),
 });
 
-const atsConfig = z.strictObject({
-  entries: z.int().min(0).max(16).default(2).describe('Rows of the device TLB.'),
-  answers: z
-    .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
-    .default('always')
-    .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
-  marksInFlight: z
-    .boolean()
-    .default(true)
-    .describe('An invalidation makes translations stale that are still on their way (PCIe 10.3.1).'),
-  waitsForDma: z
-    .boolean()
-    .default(true)
-    .describe('An invalidation is answered only after DMA by the old translation is done (PCIe 10.3.1).'),
-  present: z.boolean().default(true).describe('False: the function is gone from the bus.'),
-});
-
-/** ATS of a device for which the scenario says only that it is on. */
-export const defaultAts = atsConfig.parse({});
-
 const linux = z.strictObject({
   queuedInvalidation: z
     .enum(queueGenerations)
@@ -133,41 +94,18 @@ const linux = z.strictObject({
     .describe('What qi_submit_sync does when the queue reports an error; good-path never looks.'),
 });
 
-export const platform = z.strictObject({
-  memory: z.enum(memoryModelNames).default('x86-tso').describe('Memory model of the CPUs; docs/memory-models.md.'),
-  memoryPages: z.int().min(32).max(4096).default(64).describe('RAM in 4 KB pages, from address 0.'),
-  cpuStepNs: ns.default(1).describe('Least time of a CPU step.'),
-  preemptMaxNs: z
-    .union([ns, z.literal('unbounded')])
-    .default(1_000_000_000)
-    .describe('Longest a CPU may be held up before a step.'),
-  storeBufferEntries: z.int().min(1).max(64).default(8),
-  storeBufferMaxNs: ns.default(1_000_000_000).describe('Longest stay of the oldest entry in a store buffer.'),
-  evictionLimit: z
-    .int()
-    .min(0)
-    .max(16)
-    .default(0)
-    .describe('Dirty lines that caches may write back by themselves in a run.'),
+/** A machine with a VT-d unit. */
+export const vtdPlatform = z.strictObject({
+  ...commonPlatform,
   iommu,
   linux: linux.prefault({}),
-  devices: z.record(
-    bareName,
-    z.strictObject({
-      requesterId: z
-        .string()
-        .regex(/^[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]$/, 'a requester ID is bus:device.function, as in "00:02.0"')
-        .describe('bus:device.function.'),
-      ridPasid: z
-        .int()
-        .min(0)
-        .max(8191)
-        .default(0)
-        .describe('RID_PASID of its context entry: the PASID of requests without one; Linux has 0.'),
-      ats: z
-        .union([z.boolean(), atsConfig])
-        .default(false)
-        .describe('Address Translation Services enabled: the function has a device TLB.'),
-    }),
-  ),
+  devices: devicesOf({
+    ...commonDevice,
+    ridPasid: z
+      .int()
+      .min(0)
+      .max(8191)
+      .default(0)
+      .describe('RID_PASID of its context entry: the PASID of requests without one; Linux has 0.'),
+  }),
 });

@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { relative } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { findScenarioFiles } from '../../cli/find-scenarios.ts';
+import { findScenarioFiles } from '../../cli/find-files.ts';
 import { CliWorld } from './cli-world.ts';
 
 const world = new CliWorld();

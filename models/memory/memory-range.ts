@@ -1,0 +1,4 @@
+export interface MemoryRange {
+  readonly address: number;
+  readonly byteCount: number;
+}
