@@ -58,6 +58,7 @@ export class InstructionRequests {
       addressFrom: registersIn(address),
       dataFrom: registersIn(value) | (expected === undefined ? 0 : registersIn(expected)),
       into: result?.into ?? -1,
+      givesNothing: this.#architecture === 'aarch64' && result === undefined,
     };
   }
 

@@ -2,7 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import type { LoadRequest } from './memory-model.ts';
-import { join, noView, oneRow, type View, ViewArray } from './views.ts';
+import { inBoth, join, noView, oneRow, type View, ViewArray } from './views.ts';
 import type { WriteHistory } from './write-history.ts';
 
 /** Numbers of the views that are kept; registers come behind them. */
@@ -147,7 +147,17 @@ export class CpuKnowledge {
   loaded(request: LoadRequest, view: View): void {
     const { order, addressFrom, into } = request;
     const after = join(this.lowerBound(request), view);
-    this.#views.add(at.reads, after);
+    if (request.givesNothing !== true) {
+      this.#views.add(at.reads, after);
+    }
+    if (!this.#history.isMultiCopyAtomic) {
+      // What a strong fence has made known stays known along any chain of reads and writes behind it (LKMM: pb).
+      this.#views.add(at.passedOn, inBoth(after, this.#strongFences.get(0)));
+      if (order === 'acquire-rcsc') {
+        // A lock: writes behind it come with those before the unlock that it follows, on whichever CPU that was.
+        this.#views.add(at.passedOn, join(view, this.#views.get(at.writes)));
+      }
+    }
     this.controlledBy(addressFrom);
     if (order !== 'relaxed') {
       this.#views.add(at.known, after);

@@ -219,14 +219,14 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   modify(request: RmwRequest, change: (old: readonly number[]) => readonly number[] | undefined): readonly number[] {
-    const { address, wordCount, order, addressFrom, dataFrom, into } = request;
+    const { address, order, addressFrom, dataFrom, into } = request;
     const knowledge = this.#knowledge;
     if (order.isFull) {
       knowledge.strongFence();
     }
     // What it depends on is needed still when its result is in the register.
     const view = knowledge.viewOf(addressFrom | dataFrom);
-    const old = this.#see({ address, wordCount, order: order.load, addressFrom, dataFrom: 0, into }, newest);
+    const old = this.#see({ ...request, order: order.load, dataFrom: 0 }, newest);
     const words = change(old);
     if (words === undefined) {
       return old;
