@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../cli/exit-codes.ts';
 import { CliWorld } from './cli-world.ts';
@@ -161,11 +162,11 @@ describe('litmus of a folder', () => {
   it('prints a line for each test, by the code units of the names of files, and the same bytes each time', async () => {
     const expected = `test                   arch   model    states verdict
 MP+fence.w.w+fence.r.r RISC-V rvwmo         3 Never
-SB                      x86    x86-tso       4 Sometimes
-IRIW+acquires           C      portable     15 Never
+SB                     x86    x86-tso       4 Sometimes
+IRIW+acquires          C      portable     15 Never
   warning: safe on x86, Armv8 and RISC-V, whose stores reach all CPUs at once; the kernel's own
     model does not promise that: 1:r0=1; 1:r1=0; 3:r0=1; 3:r1=0;
-pointer                 C      portable      1 Always
+pointer                C      portable      1 Always
 
 4 tests: 2 Never, 1 Sometimes, 1 Always; 1 warning
 `;
@@ -212,6 +213,26 @@ ${narrow}:6:2: error: not modelled: an access of 8 bits
       |  ^~~~~~~~~~~~~~~~~~~~~~~~~~~
 `);
     expect(exitCode).toBe(exitCodes.invalidInput);
+  });
+});
+
+describe('the examples of docs/litmus.md', () => {
+  const docs = readFileSync(new URL('../../docs/litmus.md', import.meta.url), 'utf8');
+
+  it('are what is printed', async () => {
+    expect(docs).toContain(`litmus SB.litmus\n${(await world.run(['litmus', files.sb])).stdout}\`\`\`\n`);
+    for (const [name, text] of [
+      ['MP', mp],
+      ['SB', sb],
+      ['iriw', iriw],
+    ] as const) {
+      world.write(`docs/${name}.litmus`, text);
+    }
+    expect(docs).toContain(`litmus tests/\n${(await world.run(['litmus', world.path('docs')])).stdout}\`\`\`\n`);
+    const file = world.write('docs/broken.txt', broken);
+    const { stderr } = await world.run(['litmus', file]);
+    const [first = ''] = stderr.split(/(?<=\?\n)/);
+    expect(docs).toContain(`litmus broken.litmus\n${first.replace(file, 'broken.litmus')}\`\`\`\n`);
   });
 });
 
