@@ -1,4 +1,5 @@
 import { EntryRegistry } from '../../models/entry-registry.ts';
+import type { RequestWalker } from '../../models/iommu/iommu.ts';
 import { PhysicalMemory } from '../../models/memory/physical-memory.ts';
 import type { AtsConfig } from '../../models/pcie/ats-config.ts';
 import { AtsEndpoint } from '../../models/pcie/ats-endpoint.ts';
@@ -321,6 +322,23 @@ interface MappingSketch {
   readonly address: number;
   readonly leafLevel?: number;
   readonly flags?: PageTableEntryValues;
+}
+
+/** Requests that software itself makes, so that tests can say when. */
+const walkers = new WeakMap<RiscvWorld, RequestWalker>();
+
+/** One request of the software itself; see {@link addRequests}. */
+export function request(
+  w: RiscvWorld,
+  asked: { sid?: number; pasid?: number; iova?: number; write?: boolean } = {},
+): Flow {
+  return (walkers.get(w) as RequestWalker).dma({ sid: 1, pasid: -1, iova: 0x1000, write: false, ...asked });
+}
+
+/** For `watch`: lets software make requests. */
+export function addRequests(w: RiscvWorld): () => string {
+  walkers.set(w, w.iommu.addWalker('software'));
+  return () => '';
 }
 
 /** A leaf entry that lets everything pass, but for what `flags` says. */

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { RequestWalker } from '../../../models/iommu/iommu.ts';
 import { iodirInvalDdt, iodirInvalPdt, iofence, iotinval } from '../../../models/riscv/commands.ts';
 import type { DeviceContextValues } from '../../../models/riscv/entries/device-context.ts';
 import { encodeProcessContext } from '../../../models/riscv/entries/process-context.ts';
 import type { RiscvConfig } from '../../../models/riscv/riscv-config.ts';
-import type { Flow } from '../../../sim/operation.ts';
-import { leafWords, RiscvWorld } from '../../support/riscv-world.ts';
+import { addRequests, leafWords, RiscvWorld, request } from '../../support/riscv-world.ts';
 
 const fence = iofence({ reads: true, writes: true });
 const pages = (first: number) => ({ firstPage: first, pageCount: 1 });
@@ -56,18 +54,6 @@ function hitsAfter(kind: Warm, command: Uint32Array, config: Partial<RiscvConfig
   expect(run.faults).toEqual([]);
   expect(run.reached).toHaveLength(2);
   return run.events('cache-hit').map(({ cache }) => cache);
-}
-
-/** Requests that software itself makes, so that tests can say when. */
-const walkers = new WeakMap<RiscvWorld, RequestWalker>();
-
-function request(w: RiscvWorld, asked: { sid?: number; pasid?: number; iova?: number; write?: boolean } = {}): Flow {
-  return (walkers.get(w) as RequestWalker).dma({ sid: 1, pasid: -1, iova: 0x1000, write: false, ...asked });
-}
-
-function addRequests(w: RiscvWorld): () => string {
-  walkers.set(w, w.iommu.addWalker('software'));
-  return () => '';
 }
 
 describe('an invalidation command drops what its operands name and no more', () => {
