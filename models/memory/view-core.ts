@@ -30,6 +30,12 @@ export interface ViewCorePorts {
   readonly mayStillRead?: (address: number, wordCount: number) => boolean;
 }
 
+/** What a load gives, and what is known by it. */
+interface Read {
+  readonly words: readonly number[];
+  readonly known: View;
+}
+
 /**
  * A CPU of a weak memory model in operational form, by views and an out-of-order store buffer (after Pulte et al., PLDI
  * 2019, without promises): everything but load buffering, that is, stores that overtake earlier loads of their own CPU.
@@ -61,10 +67,14 @@ export class ViewCore implements Core, HistoryReader {
     this.#cores = cores;
     this.#mayStillRead = mayStillRead;
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
-    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, ports);
+    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, { ...ports, keepsReserved: machine.rmwMayStay });
     this.#knowledge = knowledge;
     this.#values = new OlderValues(cpu, { history, knowledge, readWord: (address) => sink.readWord(address) });
-    this.#reservation = new Reservation(arena, cpu);
+    this.#reservation = new Reservation(
+      arena,
+      cpu,
+      (address, wordCount) => this.#queue.newestAt(address, wordCount) !== -1,
+    );
     this.drain = new EngineStep(
       'store buffer drains',
       { minNs: 0, maxNs: buffer.maxNs },
@@ -111,6 +121,7 @@ export class ViewCore implements Core, HistoryReader {
       isRcsc: order === 'release-rcsc',
       isRmw: false,
       view: this.#knowledge.viewOf(addressFrom | dataFrom),
+      read: noView,
       released: order === 'relaxed' ? noView : this.#knowledge.released,
       status: -1,
     });
@@ -119,7 +130,7 @@ export class ViewCore implements Core, HistoryReader {
 
   canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
     const { address, wordCount, order, addressFrom } = request;
-    if (!this.knows(addressFrom) || this.#queue.blocksLoads || (order === 'acquire-rcsc' && this.#queue.hasRcsc)) {
+    if (!this.knows(addressFrom) || !this.#canRead(order)) {
       return false;
     }
     const queued = this.#queue.newestAt(address, wordCount);
@@ -134,38 +145,48 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   #forwards(row: number, order: LoadRequest['order']): boolean {
-    const { forwardsRmw } = this.#machine;
-    return !this.#queue.isRmw(row) || forwardsRmw === 'all' || (forwardsRmw === 'relaxed' && order === 'relaxed');
+    return !this.#queue.isRmw(row) || this.#machine.ownRmw[order] !== 'as-others';
+  }
+
+  /** What a load knows that takes its value from an own write in the buffer. */
+  #forwardedView(row: number, order: LoadRequest['order']): View {
+    const isWithRead = this.#queue.isRmw(row) && this.#machine.ownRmw[order] === 'with-read';
+    return isWithRead ? join(this.#queue.view(row), this.#queue.readOf(row)) : this.#queue.view(row);
   }
 
   read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
-    const { address, wordCount } = request;
-    const queued = this.#queue.newestAt(address, wordCount);
-    if (queued !== -1) {
-      this.#reserve(request, true);
-      this.#knowledge.loaded(request, this.#queue.view(queued));
-      this.#history.collect();
-      return this.#queue.words(queued, address, wordCount);
-    }
+    const queued = this.#queue.newestAt(request.address, request.wordCount);
+    const { words } = queued === -1 ? this.#pick(request, context, accepts) : this.#forward(request, queued);
+    this.#history.collect();
+    return words;
+  }
+
+  #pick(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts: AcceptsWords | undefined): Read {
     const versions = this.#versions(request, accepts);
     const picked = versions.length === 1 ? 0 : context.choose('value seen', versions.length);
     return this.#see(request, versions[picked] as number);
+  }
+
+  #forward(request: LoadRequest, row: number): Read {
+    const { address, wordCount, order } = request;
+    if (request.reserves === true) {
+      this.#reservation.take(address, wordCount, true);
+    }
+    const known = this.#knowledge.loaded(request, this.#forwardedView(row, order));
+    return { words: this.#queue.words(row, address, wordCount), known };
   }
 
   #versions(request: LoadRequest, accepts: AcceptsWords | undefined): readonly number[] {
     return this.#values.versions(request, this.mayRead(request.address, request.wordCount), accepts);
   }
 
-  #see(request: LoadRequest, version: number): readonly number[] {
+  #see(request: LoadRequest, version: number): Read {
     const { address, wordCount, order } = request;
-    const { forwardsRmw } = this.#machine;
-    const asOthers = forwardsRmw === 'none' || (forwardsRmw === 'relaxed' && order !== 'relaxed');
+    const ownRmw = this.#machine.ownRmw[order];
     const words = this.#values.words(address, wordCount, version);
-    const view = this.#values.see(address, wordCount, { version, asOthers });
+    const view = this.#values.see(address, wordCount, { version, ownRmw });
     this.#reserve(request, version === newest);
-    this.#knowledge.loaded(request, view);
-    this.#history.collect();
-    return words;
+    return { words, known: this.#knowledge.loaded(request, view) };
   }
 
   /** A store-conditional after a load of an older value fails. */
@@ -174,7 +195,7 @@ export class ViewCore implements Core, HistoryReader {
       return;
     }
     if (isNewest) {
-      this.#reservation.take(address, wordCount);
+      this.#reservation.take(address, wordCount, false);
     } else {
       this.#reservation.drop();
     }
@@ -199,23 +220,35 @@ export class ViewCore implements Core, HistoryReader {
 
   canModify({ address, wordCount, order, addressFrom, dataFrom }: RmwRequest): boolean {
     const hasToDrain = order.isFull || order.store !== 'relaxed';
-    return (
-      this.knows(addressFrom | dataFrom) &&
-      (!hasToDrain || this.isDrained()) &&
-      this.#canWriteNow(address, wordCount, order.load)
-    );
+    if (!this.knows(addressFrom | dataFrom) || (hasToDrain && !this.isDrained())) {
+      return false;
+    }
+    const queued = this.#queue.newestAt(address, wordCount);
+    return queued === -1
+      ? this.#canWriteNow(address, wordCount, order.load)
+      : this.#machine.rmwMayStay && this.#canWriteBehind(queued, { address, wordCount, order: order.load });
   }
 
   /** Nothing of this CPU has to arrive before a write here, and nobody else holds the place. */
   #canWriteNow(address: number, wordCount: number, load: LoadRequest['order']): boolean {
-    return (
-      !this.#queue.blocksLoads &&
-      !(load === 'acquire-rcsc' && this.#queue.hasRcsc) &&
-      this.#queue.newestAt(address, wordCount) === -1 &&
-      !this.#queue.isFenced(this.#queue.length, 'store') &&
-      !this.#isHeldByAnother(address, wordCount) &&
-      this.hasRoom()
-    );
+    return this.#canRead(load) && this.#canQueue() && !this.#isHeldByAnother(address, wordCount);
+  }
+
+  /** The read takes the own store that is in the buffer, and the write goes behind it. */
+  #canWriteBehind(
+    row: number,
+    { address, wordCount, order }: Pick<LoadRequest, 'address' | 'wordCount' | 'order'>,
+  ): boolean {
+    const isWhole = this.#queue.contains(row, address, wordCount);
+    return isWhole && this.#canRead(order) && this.#canQueue() && this.#forwards(row, order);
+  }
+
+  #canRead(order: LoadRequest['order']): boolean {
+    return !this.#queue.blocksLoads && !(order === 'acquire-rcsc' && this.#queue.hasRcsc);
+  }
+
+  #canQueue(): boolean {
+    return !this.#queue.isFenced(this.#queue.length, 'store') && this.hasRoom();
   }
 
   modify(request: RmwRequest, change: (old: readonly number[]) => readonly number[] | undefined): readonly number[] {
@@ -226,9 +259,13 @@ export class ViewCore implements Core, HistoryReader {
     }
     // What it depends on is needed still when its result is in the register.
     const view = knowledge.viewOf(addressFrom | dataFrom);
-    const old = this.#see({ ...request, order: order.load, dataFrom: 0 }, newest);
+    const queued = this.#queue.newestAt(address, request.wordCount);
+    const load = { ...request, order: order.load, dataFrom: 0 };
+    const passed = this.#passedOnTo(request, queued);
+    const { words: old, known: read } = queued === -1 ? this.#see(load, newest) : this.#forward(load, queued);
     const words = change(old);
     if (words === undefined) {
+      this.#history.collect();
       return old;
     }
     const isRelease = order.isFull || order.store !== 'relaxed';
@@ -238,11 +275,13 @@ export class ViewCore implements Core, HistoryReader {
       isRcsc: order.store === 'release-rcsc',
       isRmw: true,
       view,
-      released: isRelease ? knowledge.released : noView,
+      read,
+      released: join(passed, isRelease ? knowledge.released : noView),
       status: -1,
     };
     if (this.#machine.rmwMayStay && !order.isFull) {
       this.#queue.push(write);
+      this.#history.collect();
       return old;
     }
     const arrived = this.#arrive(write);
@@ -255,20 +294,38 @@ export class ViewCore implements Core, HistoryReader {
     return old;
   }
 
+  /** Without multi-copy atomicity: a read-modify-write passes on what the write passed on that it read (LKMM: rmw-sequence). */
+  #passedOnTo({ address }: RmwRequest, queued: number): View {
+    if (this.#history.isMultiCopyAtomic) {
+      return noView;
+    }
+    if (queued !== -1) {
+      return this.#queue.releasedBy(queued);
+    }
+    const row = this.#history.newestAt(address);
+    return row === -1 ? noView : this.#history.viewOfOthers(row);
+  }
+
   canSucceed({ access, order, addressFrom, dataFrom }: StoreRequest): boolean {
     const { address, words } = access;
-    return (
-      this.#reservation.covers(address, words.length) &&
-      this.knows(addressFrom | dataFrom) &&
-      (order === 'relaxed' || this.isDrained()) &&
-      this.#canWriteNow(address, words.length, 'relaxed')
-    );
+    if (
+      !this.#reservation.covers(address, words.length) ||
+      !this.knows(addressFrom | dataFrom) ||
+      (order !== 'relaxed' && !this.isDrained())
+    ) {
+      return false;
+    }
+    // A load-reserved may have taken an own store from the buffer; the pair then is behind that store.
+    return this.#queue.newestAt(address, words.length) === -1
+      ? this.#canQueue() && !this.#isHeldByAnother(address, words.length)
+      : this.#canQueue() && this.#reservation.isForwarded;
   }
 
   storeConditional(request: StoreRequest, succeeds: boolean): void {
     const { access, order, addressFrom, dataFrom, into } = request;
     this.#reservation.drop();
     const view = this.#knowledge.viewOf(addressFrom | dataFrom);
+    const reserved = this.#knowledge.takeReserved();
     this.#knowledge.controlledBy(addressFrom);
     if (succeeds) {
       this.#queue.push({
@@ -277,6 +334,7 @@ export class ViewCore implements Core, HistoryReader {
         isRcsc: order === 'release-rcsc',
         isRmw: true,
         view,
+        read: reserved,
         released: order === 'relaxed' ? noView : this.#knowledge.released,
         status: this.#machine.statusIsDependency ? into : -1,
       });
@@ -355,7 +413,7 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   #arrive(write: QueuedWrite): View {
-    const { access, view, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
+    const { access, view, read, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
     const knowledge = this.#knowledge;
     const isMultiCopyAtomic = this.#history.isMultiCopyAtomic;
     this.#sink.apply(access);
@@ -364,7 +422,7 @@ export class ViewCore implements Core, HistoryReader {
     }
     const row = this.#history.rowCount - 1;
     const passedOn = isMultiCopyAtomic ? noView : this.#passedOnBy(write);
-    this.#history.describeLast({ own: view, released: passedOn, isRmw });
+    this.#history.describeLast({ own: view, read, released: passedOn, isRmw });
     const arrived = this.#history.viewOfOthers(row);
     if (knowledge.isRetired && isMultiCopyAtomic) {
       return arrived;
@@ -385,7 +443,7 @@ export class ViewCore implements Core, HistoryReader {
   /** A release passes on what was known when it was issued, and the own writes before it, which have all arrived. */
   #passedOnBy({ isRelease, released }: QueuedWrite): View {
     const { passedOn, written } = this.#knowledge;
-    return isRelease ? join(join(released, written), passedOn) : passedOn;
+    return join(join(released, passedOn), isRelease ? written : noView);
   }
 
   #isHeldByAnother(address: number, wordCount: number): boolean {
