@@ -32,6 +32,7 @@ export function riscvInlineDriver(places: RiscvPlaces): InlineDriver {
     targetWords: (target, entry) => targetWords(target as RiscvTarget, parsed(entry), places),
     beginUpdate: (address, targets, hitless) => riscv.beginUpdate(address, targets, hitless),
     endUpdate: (address, target) => riscv.endUpdate(address, target),
+    ownLoads: riscv.loadsOf({}),
     own: (step, run) => ownStep(step, run, places),
   };
 }

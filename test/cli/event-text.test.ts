@@ -62,6 +62,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   ],
   [{ kind: 'load', address: entryAddress, words: [0x41, 0] }, 'load nic.pasid[1] q0 = 0x41'],
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
+  [
+    { kind: 'older-value-seen', address: entryAddress, words: [0, 0], newest: [5, 0] },
+    'load nic.pasid[1] q0 = 0, where memory has 0x5',
+  ],
+  [{ kind: 'value-read', name: 'inv.r0', words: [1, 0] }, 'inv.r0 = 0x1'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
   [{ kind: 'prefetch', sid: 0x10, pasid: 1, iova: 0x1000 }, 'prefetch for 00:02.0 PASID 1: 0x1000'],

@@ -7,7 +7,7 @@ import type { MemoryRange } from '../../memory/memory-range.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
 import type { PageAllocator } from '../page-allocator.ts';
-import { BondList, listHeadBytes } from './bond-list.ts';
+import { BondList } from './bond-list.ts';
 import { CommandQueue, type CommandQueueOptions } from './command-queue.ts';
 import { isPaging, type RiscvDevice, type RiscvDomain, type RiscvLeaf } from './domains.ts';
 import { Pscids } from './pscids.ts';
@@ -195,8 +195,7 @@ export class RiscvDriver {
       ...queues.map((address) => ({ address, byteCount: 4 })),
       ...(leaf === undefined ? [] : [{ address: leaf.address, byteCount: 8 }]),
       ...(walks === undefined ? [] : this.bonds(walks).links),
-      // Who unlinks a bond loads `prev`, too.
-      ...bonds.map(({ address }) => ({ address, byteCount: listHeadBytes })),
+      ...bonds,
       ...(attaches === undefined ? [] : [{ address: attaches.contextAddress, byteCount: 32 }]),
     ];
   }
