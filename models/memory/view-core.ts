@@ -4,9 +4,9 @@ import { EngineStep } from '../engine-step.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import { CpuKnowledge, type StrongFences } from './cpu-knowledge.ts';
 import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
-import { newest, OlderValues } from './older-values.ts';
 import { Reservation } from './reservation.ts';
 import type { StoreBufferConfig } from './tso-core.ts';
+import { ViewLoads } from './view-loads.ts';
 import type { ViewMachine } from './view-machines.ts';
 import { join, noView, type View } from './views.ts';
 import type { HistoryReader, WriteHistory } from './write-history.ts';
@@ -30,12 +30,6 @@ export interface ViewCorePorts {
   readonly mayStillRead?: (address: number, wordCount: number) => boolean;
 }
 
-/** What a load gives, and what is known by it. */
-interface Read {
-  readonly words: readonly number[];
-  readonly known: View;
-}
-
 /**
  * A CPU of a weak memory model in operational form, by views and an out-of-order store buffer (after Pulte et al., PLDI
  * 2019, without promises): everything but load buffering, that is, stores that overtake earlier loads of their own CPU.
@@ -54,7 +48,7 @@ export class ViewCore implements Core, HistoryReader {
   readonly #mayStillRead: ((address: number, wordCount: number) => boolean) | undefined;
   readonly #queue: WriteQueue;
   readonly #knowledge: CpuKnowledge;
-  readonly #values: OlderValues;
+  readonly #loads: ViewLoads;
   readonly #reservation: Reservation;
 
   constructor(ports: ViewCorePorts) {
@@ -69,12 +63,21 @@ export class ViewCore implements Core, HistoryReader {
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
     const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, { ...ports, keepsReserved: machine.rmwMayStay });
     this.#knowledge = knowledge;
-    this.#values = new OlderValues(cpu, { history, knowledge, readWord: (address) => sink.readWord(address) });
     this.#reservation = new Reservation(
       arena,
       cpu,
       (address, wordCount) => this.#queue.newestAt(address, wordCount) !== -1,
     );
+    this.#loads = new ViewLoads({
+      cpu,
+      sink,
+      history,
+      machine,
+      knowledge,
+      queue: this.#queue,
+      reservation: this.#reservation,
+      mayBeOlder: (address, wordCount) => this.mayRead(address, wordCount),
+    });
     this.drain = new EngineStep(
       'store buffer drains',
       { minNs: 0, maxNs: buffer.maxNs },
@@ -129,76 +132,13 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
-    const { address, wordCount, order, addressFrom } = request;
-    if (!this.knows(addressFrom) || !this.#canRead(order)) {
-      return false;
-    }
-    const queued = this.#queue.newestAt(address, wordCount);
-    if (queued === -1) {
-      return accepts === undefined || this.#versions(request, accepts).length > 0;
-    }
-    return (
-      this.#queue.contains(queued, address, wordCount) &&
-      this.#forwards(queued, order) &&
-      accepts?.(this.#queue.words(queued, address, wordCount)) !== false
-    );
-  }
-
-  #forwards(row: number, order: LoadRequest['order']): boolean {
-    return !this.#queue.isRmw(row) || this.#machine.ownRmw[order] !== 'as-others';
-  }
-
-  /** What a load knows that takes its value from an own write in the buffer. */
-  #forwardedView(row: number, order: LoadRequest['order']): View {
-    const isWithRead = this.#queue.isRmw(row) && this.#machine.ownRmw[order] === 'with-read';
-    return isWithRead ? join(this.#queue.view(row), this.#queue.readOf(row)) : this.#queue.view(row);
+    return this.knows(request.addressFrom) && this.#loads.canRead(request, accepts);
   }
 
   read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
-    const queued = this.#queue.newestAt(request.address, request.wordCount);
-    const { words } = queued === -1 ? this.#pick(request, context, accepts) : this.#forward(request, queued);
+    const words = this.#loads.read(request, context, accepts);
     this.#history.collect();
     return words;
-  }
-
-  #pick(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts: AcceptsWords | undefined): Read {
-    const versions = this.#versions(request, accepts);
-    const picked = versions.length === 1 ? 0 : context.choose('value seen', versions.length);
-    return this.#see(request, versions[picked] as number);
-  }
-
-  #forward(request: LoadRequest, row: number): Read {
-    const { address, wordCount, order } = request;
-    if (request.reserves === true) {
-      this.#reservation.take(address, wordCount, true);
-    }
-    const known = this.#knowledge.loaded(request, this.#forwardedView(row, order));
-    return { words: this.#queue.words(row, address, wordCount), known };
-  }
-
-  #versions(request: LoadRequest, accepts: AcceptsWords | undefined): readonly number[] {
-    return this.#values.versions(request, this.mayRead(request.address, request.wordCount), accepts);
-  }
-
-  #see(request: LoadRequest, version: number): Read {
-    const { address, wordCount, order } = request;
-    const ownRmw = this.#machine.ownRmw[order];
-    const words = this.#values.words(address, wordCount, version);
-    const view = this.#values.see(address, wordCount, { version, ownRmw });
-    this.#reserve(request, version === newest);
-    return { words, known: this.#knowledge.loaded(request, view) };
-  }
-
-  /** A store-conditional after a load of an older value fails. */
-  #reserve({ reserves, address, wordCount }: LoadRequest, isNewest: boolean): void {
-    if (reserves !== true) {
-      return;
-    }
-    if (isNewest) {
-      this.#reservation.take(address, wordCount, false);
-    } else {
-      this.#reservation.drop();
-    }
   }
 
   peekWord(address: number): number {
@@ -231,7 +171,7 @@ export class ViewCore implements Core, HistoryReader {
 
   /** Nothing of this CPU has to arrive before a write here, and nobody else holds the place. */
   #canWriteNow(address: number, wordCount: number, load: LoadRequest['order']): boolean {
-    return this.#canRead(load) && this.#canQueue() && !this.#isHeldByAnother(address, wordCount);
+    return this.#loads.mayRead(load) && this.#canQueue() && !this.#isHeldByAnother(address, wordCount);
   }
 
   /** The read takes the own store that is in the buffer, and the write goes behind it. */
@@ -240,11 +180,7 @@ export class ViewCore implements Core, HistoryReader {
     { address, wordCount, order }: Pick<LoadRequest, 'address' | 'wordCount' | 'order'>,
   ): boolean {
     const isWhole = this.#queue.contains(row, address, wordCount);
-    return isWhole && this.#canRead(order) && this.#canQueue() && this.#forwards(row, order);
-  }
-
-  #canRead(order: LoadRequest['order']): boolean {
-    return !this.#queue.blocksLoads && !(order === 'acquire-rcsc' && this.#queue.hasRcsc);
+    return isWhole && this.#loads.mayRead(order) && this.#canQueue() && this.#loads.forwards(row, order);
   }
 
   #canQueue(): boolean {
@@ -262,7 +198,7 @@ export class ViewCore implements Core, HistoryReader {
     const queued = this.#queue.newestAt(address, request.wordCount);
     const load = { ...request, order: order.load, dataFrom: 0 };
     const passed = this.#passedOnTo(request, queued);
-    const { words: old, known: read } = queued === -1 ? this.#see(load, newest) : this.#forward(load, queued);
+    const { words: old, known: read } = this.#loads.readNewest(load);
     const words = change(old);
     if (words === undefined) {
       this.#history.collect();
