@@ -2,7 +2,7 @@ import type { ViolationReport } from '../scenarios/report.ts';
 import { type CampaignSettings, type CaseResult, recordFirst } from './campaign.ts';
 import { caseLine, caseText, lostText, toldViolations } from './case-text.ts';
 import { type ExitCode, exitCodes } from './exit-codes.ts';
-import type { InputProblem } from './find-scenarios.ts';
+import type { InputProblem } from './find-files.ts';
 import type { CliIo } from './io.ts';
 import { campaignDocument, documentText } from './json-document.ts';
 import type { Simulator } from './library.ts';

@@ -1,11 +1,11 @@
 import type { CaseReport, ViolationReport } from '../scenarios/report.ts';
-import type { InputProblem } from './find-scenarios.ts';
+import type { InputProblem } from './find-files.ts';
 import type { ToolInfo } from './package-info.ts';
 import type { ShrunkViolations } from './shrink-results.ts';
 import { shrunkJson } from './shrunk-json.ts';
 import { summarize } from './verdict-text.ts';
 
-const schemaVersion = 1;
+export const schemaVersion = 1;
 
 /** The beginning of every document that `--json` prints. */
 export function documentHead(tool: ToolInfo): { readonly schema: number; readonly tool: ToolInfo } {

@@ -1,3 +1,5 @@
+import type { exploreLitmusInSlices } from '../litmus/explore-litmus.ts';
+import type { parseLitmus } from '../litmus/parse-litmus.ts';
 import type { ExploreOptions } from '../scenarios/explore-case.ts';
 import type { flipCase } from '../scenarios/flip-case.ts';
 import type { LoadedScenario, ScenarioCase } from '../scenarios/load-scenario.ts';
@@ -40,11 +42,18 @@ export interface FlowParameter {
   readonly default?: unknown;
 }
 
+/** What `litmus` needs of the parsers and the machine. */
+export interface LitmusLibrary {
+  readonly parseLitmus: typeof parseLitmus;
+  readonly exploreLitmusInSlices: typeof exploreLitmusInSlices;
+}
+
 /** Loads a part when a command needs it: yaml and zod alone take longer than `--help` may. */
 export interface Library {
   readonly simulator: () => Promise<Simulator>;
   readonly catalog: () => Promise<Catalog>;
   readonly jsonSchema: () => Promise<object>;
+  readonly litmus: () => Promise<LitmusLibrary>;
 }
 
 export const library: Library = {
@@ -63,4 +72,11 @@ export const library: Library = {
   },
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),
+  litmus: async () => {
+    const [{ parseLitmus }, { exploreLitmusInSlices }] = await Promise.all([
+      import('../litmus/parse-litmus.ts'),
+      import('../litmus/explore-litmus.ts'),
+    ]);
+    return { parseLitmus, exploreLitmusInSlices };
+  },
 };

@@ -3,7 +3,7 @@ import { ScenarioError } from '../scenarios/format/scenario-error.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 import { CommandError, fileErrorReason } from './command-error.ts';
 import { exitCodes } from './exit-codes.ts';
-import { findScenarioFiles, type InputProblem, inputProblem } from './find-scenarios.ts';
+import { findScenarioFiles, type InputProblem, inputProblem } from './find-files.ts';
 import type { CliIo } from './io.ts';
 import type { Simulator } from './library.ts';
 import { printableText } from './wrap-text.ts';

@@ -17,6 +17,7 @@ import type { CatalogTable } from './commands/list.ts';
 import { type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import type { CliIo } from './io.ts';
 import type { Library } from './library.ts';
+import { addLitmus } from './litmus-program.ts';
 import type { RunChoice } from './open-run.ts';
 import { toolInfo } from './package-info.ts';
 import { defaultShrinkTimeS } from './shrink-budget.ts';
@@ -72,6 +73,12 @@ function buildProgram({ io, library }: Ports, finish: Finish): Command {
   addShrink(program, { io, library }, finish);
   addList(program, { io, library }, finish);
   addCheck(program, { io, library }, finish);
+  addLitmus(program, {
+    io,
+    library,
+    finish,
+    help: examples(['litmus MP.litmus', 'litmus litmus/corpus/c --arch armv8']),
+  });
   addSchema(program, { io, library }, finish);
   return program;
 }

@@ -1,5 +1,6 @@
+import { AArch64 } from './parse/aarch64.ts';
 import { checkAccesses } from './parse/access-widths.ts';
-import { readTable } from './parse/assembly.ts';
+import { type AssemblyDialect, readTable } from './parse/assembly.ts';
 import { readSections } from './parse/condition.ts';
 import { Cursor } from './parse/cursor.ts';
 import { type Header, readHeader } from './parse/header.ts';
@@ -46,7 +47,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
   const registers = readInitialState(cursor, reading);
   const { builders, dialect } = readThreads(header, cursor, reading);
   giveInitialValues(registers, builders, dialect, problems);
-  const threads = builders.map((builder) => builder.finish());
+  const threads = builders.map((builder) => ({ builder, thread: builder.finish() }));
   checkAccesses(threads, reading);
   const sections = readSections(cursor, { reading, dialect, threads: builders });
   if (sections.condition === undefined) {
@@ -58,7 +59,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
     file,
     architecture: header.architecture,
     locations: reading.locations.finish(),
-    threads,
+    threads: threads.map(({ thread }) => thread),
     condition,
     ...(filter === undefined ? {} : { filter }),
     observed,
@@ -75,8 +76,19 @@ function readThreads({ architecture }: Header, cursor: Cursor, reading: Reading)
     const program = new CProgram(cursor, reading);
     return { builders: program.read(), dialect: program };
   }
-  const dialect = architecture === 'x86' ? new X86(reading) : riscv;
+  const dialect = assemblyDialect(architecture, reading);
   return { builders: readTable(cursor, reading, dialect), dialect };
+}
+
+function assemblyDialect(architecture: 'x86' | 'riscv' | 'aarch64', reading: Reading): AssemblyDialect {
+  switch (architecture) {
+    case 'x86':
+      return new X86(reading);
+    case 'riscv':
+      return riscv;
+    case 'aarch64':
+      return new AArch64(reading);
+  }
 }
 
 function giveInitialValues(
@@ -91,7 +103,8 @@ function giveInitialValues(
       if (thread === undefined) throw new LitmusFault(name, `no thread P${index} in this test`);
       const known = dialect.register(name.text, thread);
       if (known === undefined) throw new LitmusFault(name, `P${index} has no register or variable "${name.text}"`);
-      thread.initialize(thread.register(known.name, name), value, name);
+      const register = thread.register(known.name, name);
+      if (value !== undefined) thread.initialize(register, value, name);
     });
   }
 }

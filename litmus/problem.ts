@@ -26,7 +26,7 @@ export class LitmusFault extends Error {
   }
 }
 
-export function problemAt({ line, column, endColumn }: Position, message: string, hint?: string): LitmusProblem {
+function problemAt({ line, column, endColumn }: Position, message: string, hint?: string): LitmusProblem {
   return { line, column, endColumn, message, ...(hint === undefined ? {} : { hint }) };
 }
 
@@ -42,7 +42,13 @@ export class Problems {
   }
 
   add(at: Position, message: string, hint?: string): void {
-    if (!this.isFull) this.list.push(problemAt(at, message, hint));
+    this.note(problemAt(at, message, hint));
+  }
+
+  /** Of two at one place, such as the end of a file that was cut, the first says more. */
+  private note(problem: LitmusProblem): void {
+    const isTold = this.list.some(({ line, column }) => line === problem.line && column === problem.column);
+    if (!isTold && !this.isFull) this.list.push(problem);
   }
 
   /** Does `work`; a fault in it is noted, and the caller goes on after it. False: there was one. */
@@ -52,7 +58,7 @@ export class Problems {
       return true;
     } catch (error) {
       if (!(error instanceof LitmusFault)) throw error;
-      if (!this.isFull) this.list.push(error.problem);
+      this.note(error.problem);
       return false;
     }
   }

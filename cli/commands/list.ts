@@ -1,6 +1,6 @@
 import type { LoadedScenario } from '../../scenarios/load-scenario.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
-import type { InputProblem } from '../find-scenarios.ts';
+import type { InputProblem } from '../find-files.ts';
 import type { CliIo } from '../io.ts';
 import { documentHead, documentText, errorsJson } from '../json-document.ts';
 import type { Catalog, FlowParameter, Library } from '../library.ts';

@@ -148,7 +148,7 @@ export class CThread {
   }
 
   private assignment({ at, operator, target, value }: Extract<CExpression, { kind: 'assignment' }>): CValue {
-    const local = target.kind === 'name' ? this.locals.get(target.name) : undefined;
+    const local = target.kind === 'name' ? this.assigned(target, operator === '' ? value : undefined) : undefined;
     if (local !== undefined) {
       const variable: CValue = { expression: register(local.register), type: local.type };
       const given = this.value(value, operator === '' ? local.register : undefined);
@@ -162,6 +162,20 @@ export class CThread {
     return this.store(at, place, result, 'relaxed');
   }
 
+  /** The variable to assign to. A name such as `r1` may do without a declaration, as it does for herd. */
+  private assigned({ at }: CExpression, value: CExpression | undefined): Local | undefined {
+    const known = this.locals.get(at.text);
+    if (known !== undefined || value === undefined || this.parameters.has(at.text) || !/^r[0-9]+$/.test(at.text))
+      return known;
+    return this.declare(at, this.typeBefore(value));
+  }
+
+  /** The type of a value that is not read yet: of a pointer if it is one, else `int`. */
+  private typeBefore(value: CExpression): CType {
+    if (value.kind === 'name') return this.named(value.at).type;
+    return intType;
+  }
+
   assign(at: Token, local: Local, value: CValue): void {
     const { expression } = converted(value, local.type);
     if (expression.kind === 'register' && expression.register === local.register) return;
@@ -171,8 +185,9 @@ export class CThread {
   /** What `*p` stands for; the other expressions have no place in memory. */
   place(expression: CExpression): CPlace {
     if (expression.kind === 'unary' && expression.operator === '*') return this.pointedAt(expression.of);
-    const isParameter = expression.kind === 'name' && this.parameters.has(expression.name);
-    const hint = isParameter ? `write *${expression.name}` : undefined;
+    // A name without a meaning is the first thing to tell.
+    const isPointer = expression.kind === 'name' && this.named(expression.at).type.pointee !== undefined;
+    const hint = isPointer ? `write *${expression.name}` : undefined;
     throw new LitmusFault(expression.at, 'expected a place in memory, such as *x', hint);
   }
 

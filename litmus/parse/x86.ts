@@ -5,11 +5,11 @@ import type { BinaryOperator, Expression } from '../program.ts';
 import type { AssemblyDialect } from './assembly.ts';
 import type { Cursor } from './cursor.ts';
 import { binary, extended, integer, old, register } from './expressions.ts';
+import { type FlagSource, Flags, flagConditionNames } from './flags.ts';
 import { unknownMnemonic } from './mnemonics.ts';
 import type { Reading, RegisterName } from './reading.ts';
 import type { ThreadBuilder } from './thread-builder.ts';
 import type { Token } from './tokens.ts';
-import { type FlagSource, Flags, flagConditionNames } from './x86-flags.ts';
 import { noteWideLocations, type Operand, readOperands, registerNamed } from './x86-operands.ts';
 
 type Width = 8 | 16 | 32 | 64;
@@ -63,7 +63,7 @@ export class X86 implements AssemblyDialect {
     if (reader === undefined) throw unknownMnemonic(at, this.names(), reasonFor(name));
     if (lock !== undefined && !lockable.includes(mnemonic)) throw new LitmusFault(lock, `${quote(name)} takes no LOCK`);
     const operands = readOperands(cursor, thread, reading);
-    if (lock !== undefined && operands[0]?.kind !== 'memory') {
+    if (lock !== undefined && !operands.some(({ kind }) => kind === 'memory')) {
       throw new LitmusFault(lock, 'LOCK is for instructions that write memory');
     }
     const widthBits = suffix ?? widthOf(operands);
@@ -119,6 +119,7 @@ export class X86 implements AssemblyDialect {
       ['LFENCE', fence(fenceOf(accessKind.read, readWrite))],
       ['NOP', () => {}],
       ['PAUSE', () => {}],
+      ['ENDBR64', () => {}],
     ]);
   }
 

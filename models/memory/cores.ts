@@ -16,6 +16,8 @@ export interface CoreRequest {
   readonly buffer: StoreBufferConfig;
   /** Registers whose dependencies matter. */
   readonly registerCount: number;
+  /** Whether its code has an ISB. */
+  readonly hasContextSync?: boolean;
   /** Whether its code has load-reserved and store-conditional. */
   readonly reserves?: boolean;
   /** Whether code that the CPU has left may load from a place; left out: it may until it retires. */
@@ -53,6 +55,7 @@ export class Cores {
     };
     const ports = {
       ...request,
+      hasContextSync: request.hasContextSync === true,
       ...this.#shared,
       arena: this.#arena,
       machine: viewMachines[model],
@@ -64,7 +67,7 @@ export class Cores {
   }
 
   #reservation(cpu: number): Reservation {
-    const reservation = new Reservation(this.#arena, cpu);
+    const reservation = new Reservation(this.#arena, cpu, () => false);
     this.#reservations.push(reservation);
     this.#memory.writeObserver = {
       beforeWrite: (address, wordCount, by) => {

@@ -6,6 +6,7 @@ import { EngineStep } from '../engine-step.ts';
 import { getField } from '../entry-layout.ts';
 import type { EntryRegistry } from '../entry-registry.ts';
 import type { DeviceTlbPort } from '../iommu/device-tlb-port.ts';
+import type { Iommu } from '../iommu/iommu.ts';
 import { walkPhase } from '../iommu/request-latch.ts';
 import type { PhysicalMemory } from '../memory/physical-memory.ts';
 import type { SystemTrace } from '../trace-events.ts';
@@ -59,7 +60,7 @@ export interface RiscvPreset {
 }
 
 /** One RISC-V IOMMU: caches, a walker for each source of requests, and the command queue. */
-export class RiscvIommu {
+export class RiscvIommu implements Iommu {
   readonly queue: CommandQueue;
   /** Names of its engines, once they are added. */
   readonly engineNames: string[] = [];
