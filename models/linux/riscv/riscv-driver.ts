@@ -206,6 +206,20 @@ export class RiscvDriver {
     return new Note('update begins', () => this.registry.beginUpdate(entry, targets, hitless));
   }
 
+  /** The same where what it may become has to do with what it is now, in memory. */
+  beginUpdateFrom(
+    entryAddress: number,
+    targetsFrom: (before: readonly number[]) => readonly ArrayLike<number>[],
+  ): Note {
+    const { memory } = this.#ports;
+    const entry = this.registry.entryAt(entryAddress);
+    const { wordCount } = this.registry.modelOf(entry);
+    return new Note('update begins', () => {
+      const before = Array.from({ length: wordCount }, (_, i) => memory.read(entryAddress + i * 4) >>> 0);
+      this.registry.beginUpdate(entry, targetsFrom(before), false);
+    });
+  }
+
   /** Declares that software takes the change as complete: nothing older may be in use from here. */
   endUpdate(entryAddress: number, target: ArrayLike<number>): Note {
     const entry = this.registry.entryAt(entryAddress);
