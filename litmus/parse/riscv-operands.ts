@@ -16,7 +16,7 @@ export function registerNamed(name: string): RegisterName | undefined {
 }
 
 /** What `.aq` and `.rl` say. */
-export interface Ordering {
+interface Ordering {
   readonly acquires: boolean;
   readonly releases: boolean;
 }
