@@ -103,7 +103,8 @@ function giveInitialValues(
       if (thread === undefined) throw new LitmusFault(name, `no thread P${index} in this test`);
       const known = dialect.register(name.text, thread);
       if (known === undefined) throw new LitmusFault(name, `P${index} has no register or variable "${name.text}"`);
-      thread.initialize(thread.register(known.name, name), value, name);
+      const register = thread.register(known.name, name);
+      if (value !== undefined) thread.initialize(register, value, name);
     });
   }
 }

@@ -14,6 +14,7 @@ import { defaultAts } from './format/machine-schema.ts';
 import type { World, WorldTask } from './format/schema.ts';
 import { maxTrackedEntries, parseRequesterId } from './format/task-plan.ts';
 import { type InlineDriver, inlineTask, type ToldValues } from './inline-steps.ts';
+import { loadsOfTask } from './task-loads.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
@@ -146,8 +147,11 @@ export abstract class Assembly<W extends World, S extends System, D> {
     );
   }
 
-  #bodyOf(name: string, task: Exclude<WorldTask, { dma: object } | { interrupt: object }>): (cpu: Cpu) => Flow {
-    const driver = this.inlineDriver();
+  #bodyOf(
+    name: string,
+    task: Exclude<WorldTask, { dma: object } | { interrupt: object }>,
+    driver: InlineDriver,
+  ): (cpu: Cpu) => Flow {
     if ('steps' in task) {
       return inlineTask(task.steps, driver, this.#toldValues(name));
     }
@@ -170,7 +174,9 @@ export abstract class Assembly<W extends World, S extends System, D> {
       } else if ('interrupt' in task) {
         this.addInterruptSource(name, task);
       } else {
-        this.system.addTask(name, task, this.#bodyOf(name, task));
+        const driver = this.inlineDriver();
+        const loads = loadsOfTask(task, driver, driver.environment(this.system.cpu(task.cpu)));
+        this.system.addTask(name, { ...task, loads }, this.#bodyOf(name, task, driver));
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { FlowEnvironment } from '../models/linux/flow-definition.ts';
 import type { Cpu } from '../models/memory/cpu.ts';
+import type { MemoryRange } from '../models/memory/memory-range.ts';
 import { type Flow, Note, Retry } from '../sim/operation.ts';
 import { flowWith } from './flow-with.ts';
 import type { InlineStep, InlineTarget, RiscvTarget } from './format/steps-schema.ts';
@@ -16,6 +17,8 @@ export interface InlineDriver {
   targetWords(target: InlineTarget | RiscvTarget, entry: string): ArrayLike<number>;
   beginUpdate(address: number, targets: readonly ArrayLike<number>[], hitless: boolean): Note;
   endUpdate(address: number, target: ArrayLike<number>): Note;
+  /** Where such steps as only this IOMMU has load from; undefined: anywhere. */
+  readonly ownLoads: readonly MemoryRange[] | undefined;
   /** A step that only this IOMMU has. */
   own(step: InlineStep, run: InlineRun): Flow;
 }

@@ -119,6 +119,7 @@ export class X86 implements AssemblyDialect {
       ['LFENCE', fence(fenceOf(accessKind.read, readWrite))],
       ['NOP', () => {}],
       ['PAUSE', () => {}],
+      ['ENDBR64', () => {}],
     ]);
   }
 

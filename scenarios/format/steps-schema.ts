@@ -188,7 +188,11 @@ export const riscvStep = nested(
     z.strictObject({
       passed: z.int().min(0).max(1).describe('Waits until cqh of this IOMMU is past all that the task submitted.'),
     }),
-    z.strictObject({ free: name.describe('Gives a page of memory back.') }),
+    z.strictObject({
+      free: riscvPlace.describe(
+        'Gives a page of memory back, or with domain.table[iova] the page-table page it leads to.',
+      ),
+    }),
   ]),
 );
 

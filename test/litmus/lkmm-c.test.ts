@@ -36,6 +36,10 @@ describe('a statement in C', () => {
     ['smp_mb__after_spinlock();', 'smp_mb__after_spinlock'],
     ['barrier(); rcu_read_lock(); rcu_read_unlock(); ;'],
     ['spin_lock(l); spin_unlock(l);', 'lock [&l]', 'unlock [&l]'],
+    ['r0 = spin_is_locked(l);', 'r0 = load32 [&l] relaxed', 'r0 = s32(r0)'],
+    ['r0 = spin_trylock(l);', 'r0 = (old == 0); rmw32 [&l] = 1 if 0 acquire/relaxed'],
+    // As in the kernel's cmpxchg-fail-ordered-1.litmus.
+    ['r7 = cmpxchg(x, 1, 0);', 'r7 = s32(old); rmw32 [&x] = 0 if 1 relaxed/relaxed full'],
     ['w = xchg(y, 1);', 'w = old; rmw64 [&y] = 1 relaxed/relaxed full'],
     ['r0 = xchg_relaxed(x, r0);', 'r0 = s32(old); rmw32 [&x] = r0 relaxed/relaxed'],
     ['w = xchg_acquire(y, 1);', 'w = old; rmw64 [&y] = 1 acquire/relaxed'],
@@ -68,6 +72,7 @@ describe('a statement in C', () => {
     ['r0 = *(x + (r1 ^ r1));', 'r0 = load32 [(&x + (s32((r1 ^ r1)) * 4))] relaxed', 'r0 = s32(r0)'],
     ['q = &*x;', 'q = &x'],
     ['int n = 3, m = n;', 'n = 3', 'm = n'],
+    ['int *m = x, n, **o = p;', 'm = &x', 'o = &p'],
     ['WRITE_ONCE(*x, READ_ONCE(*y));', '(1) = load64 [&y] relaxed', 'store32 [&x] = (1) relaxed'],
     ['*x += 1;', '(1) = load32 [&x] relaxed', '(1) = s32((1))', 'store32 [&x] = s32(((1) + 1)) relaxed'],
   ])('%s', (statement, ...expected) => {
@@ -155,11 +160,15 @@ describe('what a test in C cannot have', () => {
     ],
     ['goto out;', '5:1 "goto" is not modelled (loops are not modelled; write the rounds one after the other)'],
     ['synchronize_rcu();', '5:1 "synchronize_rcu" is not modelled (grace periods of RCU are not modelled)'],
-    ['r0 = spin_trylock(l);', '5:6 "spin_trylock" is not modelled (of locks there are spin_lock and spin_unlock)'],
+    [
+      'spin_lock_irq(l);',
+      '5:1 "spin_lock_irq" is not modelled (of locks there are spin_lock, spin_trylock, spin_is_locked and spin_unlock)',
+    ],
     ['smp_md();', '5:1 unknown function "smp_md" (did you mean "smp_mb"?)'],
     ['smp_mb(x);', '5:1 "smp_mb" takes 0 parameters, and has 1 here'],
     ['r0 = smp_mb();', '5:6 "smp_mb" gives no value'],
-    ['r2 = 1;', '5:1 unknown variable "r2" (did you mean "r0"?)'],
+    ['r2++;', '5:1 unknown variable "r2" (did you mean "r0"?)'],
+    ['v = 1;', '5:1 unknown variable "v" (declare it, or make it a parameter of P0)'],
     ['WRITE_ONCE(x, 1);', '5:12 expected a place in memory, such as *x (write *x)'],
     ['r0 = READ_ONCE(r1);', '5:16 expected a place in memory, such as *x'],
     ['r0 = *r1;', '5:7 expected a pointer (declare it as one: "int *p")'],
@@ -173,9 +182,9 @@ describe('what a test in C cannot have', () => {
     ['int x;', '5:5 "x" is a parameter already'],
     ['r0 = 1', '6:1 expected ";" after a statement, found "}"'],
     [
-      'smp_md(); r2 = 1; *x = 1; r0 = READ_ONCE(*z);',
+      'smp_md(); vw = 1; *x = 1; r0 = READ_ONCE(*z);',
       '5:1 unknown function "smp_md" (did you mean "smp_mb"?)',
-      '5:11 unknown variable "r2" (did you mean "r0"?)',
+      '5:11 unknown variable "vw" (declare it, or make it a parameter of P0)',
       '5:43 unknown variable "z" (declare it, or make it a parameter of P0)',
     ],
   ])('%s', (statement, ...expected) => {

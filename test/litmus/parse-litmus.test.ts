@@ -156,7 +156,7 @@ describe('a condition', () => {
     ['~exists\n(x=1\n  /\\ y=2)', '~exists', '~exists (x=1 /\\ y=2)'],
     ['not exists (x=1)', '~exists', '~exists (x=1)'],
     ['forall (x=1) (* last *)', 'forall', 'forall (x=1)'],
-    ['exists x=1', 'exists', 'exists (x=1)'],
+    ['exists x=1;', 'exists', 'exists (x=1)'],
     ['exists (x=1) \\/ (y=2)', 'exists', 'exists ((x=1) \\/ (y=2))'],
   ])('%j', (text, quantifier, shown) => {
     const { condition } = readTest(`RISCV T\n{ int x; uint64_t y; }\n${threads}${text}\n`);
