@@ -18,7 +18,9 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'load':
       return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
     case 'older-value-seen':
-      return `an older value: memory has ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}`;
+      return `load ${memoryText(book, event.address, event.words.length * 4)} = ${wordsText(event.words)}, where memory has ${wordsText(event.newest)}`;
+    case 'value-read':
+      return `${event.name} = ${wordsText(event.words)}`;
     case 'barrier':
       return event.name;
     case 'line-flushed':

@@ -6,7 +6,7 @@ export const exitCodes = {
   notAsExpected: 1,
   /** An option or argument that makes no sense. */
   usage: 2,
-  /** A scenario or recording that is invalid, missing, or does not fit. */
+  /** A scenario, litmus test or recording that is invalid, missing, or does not fit. */
   invalidInput: 3,
   /** A limit was reached, something is not modelled, or a run was lost: the runs say nothing. */
   inconclusive: 4,
@@ -26,7 +26,7 @@ export const exitCodesHelp = `Exit codes:
   0    all as expected
   1    some case not as expected
   2    wrong usage
-  3    invalid scenario or recording
+  3    invalid scenario, litmus test or recording
   4    inconclusive: a limit reached, a run lost, or something not modelled
   5    nothing ran: no file or no case found
   70   internal error, non-determinism included

@@ -10,7 +10,10 @@ export function explorationRows(results: readonly CaseResult[], isSeparate: bool
     const { report, scenarioCase } = result;
     const isAlone = isSeparate || !report.asExpected;
     const { file, verdict, complete, strategy, expect } = report;
-    const key = JSON.stringify(isAlone ? number : [file, scenarioCase.base, verdict, complete, strategy, ...expect]);
+    const warning = report.exploration?.warning ?? '';
+    const key = JSON.stringify(
+      isAlone ? number : [file, scenarioCase.base, verdict, complete, strategy, warning, ...expect],
+    );
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
   return [...groups.values()].map(([first, ...others]) => rowOf([first as CaseResult, ...others], isSeparate));
@@ -28,6 +31,7 @@ function rowOf(group: readonly [CaseResult, ...CaseResult[]], isSeparate: boolea
     expected: rules.map((rule, i) => ({ rule, hits: i === 0 ? size : '' })),
     notes: [
       report.reason === '' ? boundText(report) : report.reason,
+      report.exploration?.warning ?? '',
       ...(isSeparate ? searchTexts(report) : []),
     ].filter((note) => note !== ''),
   };

@@ -1,4 +1,4 @@
-import type { exploreLitmus } from '../litmus/explore-litmus.ts';
+import type { exploreLitmusInSlices } from '../litmus/explore-litmus.ts';
 import type { parseLitmus } from '../litmus/parse-litmus.ts';
 import type { ExploreOptions } from '../scenarios/explore-case.ts';
 import type { flipCase } from '../scenarios/flip-case.ts';
@@ -45,7 +45,7 @@ export interface FlowParameter {
 /** What `litmus` needs of the parsers and the machine. */
 export interface LitmusLibrary {
   readonly parseLitmus: typeof parseLitmus;
-  readonly exploreLitmus: typeof exploreLitmus;
+  readonly exploreLitmusInSlices: typeof exploreLitmusInSlices;
 }
 
 /** Loads a part when a command needs it: yaml and zod alone take longer than `--help` may. */
@@ -73,10 +73,10 @@ export const library: Library = {
   catalog: async () => import('../scenarios/catalog.ts'),
   jsonSchema: async () => (await import('../scenarios/format/json-schema.ts')).scenarioJsonSchema(),
   litmus: async () => {
-    const [{ parseLitmus }, { exploreLitmus }] = await Promise.all([
+    const [{ parseLitmus }, { exploreLitmusInSlices }] = await Promise.all([
       import('../litmus/parse-litmus.ts'),
       import('../litmus/explore-litmus.ts'),
     ]);
-    return { parseLitmus, exploreLitmus };
+    return { parseLitmus, exploreLitmusInSlices };
   },
 };

@@ -2,8 +2,8 @@ import type { LitmusOutcome, LitmusState } from '../litmus/explore-litmus.ts';
 import type { Architecture, LitmusTest, Observable, Value } from '../litmus/program.ts';
 import { wrapText } from './wrap-text.ts';
 
-/** What `--arch` takes: the machines that a C test can run on. */
-export const litmusModels = ['sc', 'x86-tso', 'rvwmo', 'armv8', 'portable'] as const;
+/** What `--arch` takes: the machines that a C test can run on; `non-mca` is the kernel's own model. */
+export const litmusModels = ['sc', 'x86-tso', 'rvwmo', 'armv8', 'portable', 'non-mca'] as const;
 export type LitmusModel = (typeof litmusModels)[number];
 
 /** One test that was run. */

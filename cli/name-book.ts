@@ -119,6 +119,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'store':
     case 'load':
     case 'older-value-seen':
+    case 'value-read':
     case 'barrier':
     case 'line-flushed':
     case 'line-evicted':

@@ -64,7 +64,7 @@ function taskColumn(record: RunRecord, column: string): string {
   return record.agents.find((agent) => agent.column.startsWith(`${column} (`))?.column ?? column;
 }
 
-/** By the record of each drain, the record of its issue: buffers are first in, first out. */
+/** By the record of each drain, the record of its issue: the first store of that CPU to the place that still waits. */
 function pairStores(record: RunRecord): ReadonlyMap<number, number> {
   const waiting = new Map<number, number[]>();
   const issues = new Map<number, number>();
@@ -74,9 +74,19 @@ function pairStores(record: RunRecord): ReadonlyMap<number, number> {
       const cpu = cpuNumber(column);
       waiting.set(cpu, [...(waiting.get(cpu) ?? []), index]);
     } else if (event.kind === 'store' && bufferColumn.test(column)) {
-      const issue = waiting.get(event.cpu)?.shift();
-      if (issue !== undefined) issues.set(index, issue);
+      const stores = waiting.get(event.cpu) ?? [];
+      const place = stores.findIndex((issue) => isSameStore(record.records[issue]?.event, event));
+      if (place >= 0) issues.set(index, ...(stores.splice(place, 1) as [number]));
     }
   }
   return issues;
+}
+
+function isSameStore(issued: TraceEvent | undefined, arrived: Extract<TraceEvent, { kind: 'store' }>): boolean {
+  return (
+    issued?.kind === 'store-buffered' &&
+    issued.address === arrived.address &&
+    issued.words.length === arrived.words.length &&
+    issued.words.every((word, i) => word === arrived.words[i])
+  );
 }

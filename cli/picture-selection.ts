@@ -15,6 +15,8 @@ interface Focus {
   /** Index of the last record that can matter. */
   readonly end: number;
   readonly hasViolation: boolean;
+  /** The rule is about what CPUs have read, not about an entry. */
+  readonly isAmongCpus: boolean;
   readonly entries: ReadonlySet<number>;
   /** Walks whose reads made the violation; undefined: there is none, so all walks count. */
   readonly walks: readonly Walk[] | undefined;
@@ -66,16 +68,22 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'descriptor-lost':
     case 'error-ignored':
       return true;
+    // A load that gives what memory no longer has is half of a race between CPUs.
+    case 'older-value-seen':
+      return true;
+    case 'load':
+      return focus.isAmongCpus && record.records[index + 1]?.event.kind !== 'older-value-seen';
     case 'store':
     case 'store-buffered':
-      return touchesFocus(event.address, event.words.length * 4, { book, focus });
+      return focus.isAmongCpus || touchesFocus(event.address, event.words.length * 4, { book, focus });
     case 'line-flushed':
     case 'line-evicted':
       return touchesFocus(event.address - (event.address % lineBytes), lineBytes, { book, focus });
     case 'barrier': {
       const stores = focus.storing.get(processId);
-      return stores !== undefined && stores.first < index && index < stores.last;
+      return focus.isAmongCpus || (stores !== undefined && stores.first < index && index < stores.last);
     }
+    case 'page-freed':
     case 'register-written':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
@@ -147,6 +155,7 @@ function findFocus(record: RunRecord, book: NameBook): Focus {
   return {
     end,
     hasViolation: broken.length > 0,
+    isAmongCpus: record.records.some(({ event }) => event.kind === 'violation' && event.rule === 'forbidden-outcome'),
     entries,
     walks: broken.length > 0 ? walks : undefined,
     fills,

@@ -73,7 +73,12 @@ function buildProgram({ io, library }: Ports, finish: Finish): Command {
   addShrink(program, { io, library }, finish);
   addList(program, { io, library }, finish);
   addCheck(program, { io, library }, finish);
-  addLitmus(program, { io, library, finish, help: examples(['litmus MP.litmus', 'litmus tests/ --arch armv8']) });
+  addLitmus(program, {
+    io,
+    library,
+    finish,
+    help: examples(['litmus MP.litmus', 'litmus litmus/corpus/c --arch armv8']),
+  });
   addSchema(program, { io, library }, finish);
   return program;
 }

@@ -56,6 +56,21 @@ const bufferEntries = 32;
  * on. Throws UnmodelledInTest for what the machine does not have.
  */
 export function exploreLitmus(test: LitmusTest, model: MemoryModelName, limits: LitmusLimits = {}): LitmusOutcome {
+  const slices = exploreLitmusInSlices(test, model, limits);
+  for (;;) {
+    const slice = slices.next();
+    if (slice.done === true) {
+      return slice.value;
+    }
+  }
+}
+
+/** The same, a slice of the search at a time: who waits for it can do something else in between, or give up. */
+export function exploreLitmusInSlices(
+  test: LitmusTest,
+  model: MemoryModelName,
+  limits: LitmusLimits = {},
+): Generator<void, LitmusOutcome> {
   return new LitmusMachine(test, model).explore(limits.maxStates ?? defaultMaxStates);
 }
 
@@ -129,7 +144,7 @@ class LitmusMachine {
     }
   }
 
-  explore(maxStates: number): LitmusOutcome {
+  *explore(maxStates: number): Generator<void, LitmusOutcome> {
     const states = new Map<string, LitmusState>();
     const onRest = (): void => {
       // A thread that waits for a lock for ever has no final state.
@@ -145,8 +160,9 @@ class LitmusMachine {
       onViolation: () => {},
       onRest,
     });
-    let goesOn = true;
+    let goesOn = search.advance(stepsPerSlice);
     while (goesOn && search.progress.states < maxStates) {
+      yield;
       goesOn = search.advance(stepsPerSlice);
     }
     const { progress } = search;

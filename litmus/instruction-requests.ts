@@ -54,11 +54,21 @@ export class InstructionRequests {
     const { order, value, expected, result, address } = instruction;
     return {
       ...this.#place(instruction),
-      order: this.#architecture === 'c' ? this.rmwMeaning(order).order : order,
+      order: this.#orderOf(order),
       addressFrom: registersIn(address),
       dataFrom: registersIn(value) | (expected === undefined ? 0 : registersIn(expected)),
       into: result?.into ?? -1,
+      givesNothing: this.#architecture === 'aarch64' && result === undefined,
     };
+  }
+
+  /** On Armv8 an atomic that acquires and releases is a barrier too (aarch64.cat: po; [A]; amo; [L]; po). */
+  #orderOf(order: RmwOrder): RmwOrder {
+    if (this.#architecture === 'c') {
+      return this.rmwMeaning(order).order;
+    }
+    const isBoth = order.load === 'acquire-rcsc' && order.store === 'release-rcsc';
+    return this.#architecture === 'aarch64' && isBoth ? { ...order, isFull: true } : order;
   }
 
   lockRequest({ address, line }: Of<'lock'>): RmwRequest {

@@ -79,8 +79,12 @@ export class LitmusThread extends Operation<void> {
 
   execute(context: StepContext): void {
     const position = this.#position.get();
-    this.#do(this.#ports.thread.instructions[position] as Instruction, context);
-    this.#position.set(position + 1);
+    const instruction = this.#ports.thread.instructions[position] as Instruction;
+    // One that no other thread can see is here only if it had to wait for a register; it is part of this step.
+    if (!this.#isLocal(instruction)) {
+      this.#do(instruction, context);
+      this.#position.set(position + 1);
+    }
     this.#goOn();
   }
 
@@ -170,8 +174,11 @@ export class LitmusThread extends Operation<void> {
           core.canModify(this.#requests.lockRequest(instruction)) &&
           core.peekWord(this.#address(instruction.address)) === 0
         );
-      default:
+      case 'fence':
+      case 'barrier':
         return core.isDrained();
+      default:
+        return true;
     }
   }
 

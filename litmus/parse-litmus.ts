@@ -47,7 +47,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
   const registers = readInitialState(cursor, reading);
   const { builders, dialect } = readThreads(header, cursor, reading);
   giveInitialValues(registers, builders, dialect, problems);
-  const threads = builders.map((builder) => builder.finish());
+  const threads = builders.map((builder) => ({ builder, thread: builder.finish() }));
   checkAccesses(threads, reading);
   const sections = readSections(cursor, { reading, dialect, threads: builders });
   if (sections.condition === undefined) {
@@ -59,7 +59,7 @@ function readTest(text: string, file: string, problems: Problems): LitmusTest | 
     file,
     architecture: header.architecture,
     locations: reading.locations.finish(),
-    threads,
+    threads: threads.map(({ thread }) => thread),
     condition,
     ...(filter === undefined ? {} : { filter }),
     observed,
@@ -103,7 +103,8 @@ function giveInitialValues(
       if (thread === undefined) throw new LitmusFault(name, `no thread P${index} in this test`);
       const known = dialect.register(name.text, thread);
       if (known === undefined) throw new LitmusFault(name, `P${index} has no register or variable "${name.text}"`);
-      thread.initialize(thread.register(known.name, name), value, name);
+      const register = thread.register(known.name, name);
+      if (value !== undefined) thread.initialize(register, value, name);
     });
   }
 }

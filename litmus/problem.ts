@@ -26,7 +26,7 @@ export class LitmusFault extends Error {
   }
 }
 
-export function problemAt({ line, column, endColumn }: Position, message: string, hint?: string): LitmusProblem {
+function problemAt({ line, column, endColumn }: Position, message: string, hint?: string): LitmusProblem {
   return { line, column, endColumn, message, ...(hint === undefined ? {} : { hint }) };
 }
 

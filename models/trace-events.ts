@@ -61,8 +61,15 @@ export type TraceEvent =
   | { readonly kind: 'store-buffered'; readonly address: number; readonly words: readonly number[] }
   | { readonly kind: 'store'; readonly address: number; readonly words: readonly number[]; readonly cpu: number }
   | { readonly kind: 'load'; readonly address: number; readonly words: readonly number[] }
-  /** A load has given an older value than memory has, which is `words`. */
-  | { readonly kind: 'older-value-seen'; readonly address: number; readonly words: readonly number[] }
+  /** The load before has given `words`, though memory has `newest` by now. */
+  | {
+      readonly kind: 'older-value-seen';
+      readonly address: number;
+      readonly words: readonly number[];
+      readonly newest: readonly number[];
+    }
+  /** A task written as steps has read a value under a name, `task.value`. */
+  | { readonly kind: 'value-read'; readonly name: string; readonly words: readonly number[] }
   | { readonly kind: 'barrier'; readonly name: string }
   | { readonly kind: 'line-flushed'; readonly address: number }
   | { readonly kind: 'line-evicted'; readonly address: number }
@@ -334,7 +341,8 @@ export type SystemTrace = Trace<TraceEvent>;
 /** Field order of each event, for digests and logs. */
 export const traceEventFields: FieldNames<TraceEvent> = {
   'store-buffered': ['address', 'words'],
-  'older-value-seen': ['address', 'words'],
+  'older-value-seen': ['address', 'words', 'newest'],
+  'value-read': ['name', 'words'],
   store: ['address', 'words', 'cpu'],
   load: ['address', 'words'],
   barrier: ['name'],

@@ -4,6 +4,7 @@ import { reachMarks } from '../models/checkers/reach.ts';
 import type { EntryModel } from '../models/entry-registry.ts';
 import type { Iommu } from '../models/iommu/iommu.ts';
 import type { Cpu } from '../models/memory/cpu.ts';
+import { wordsOfValue } from '../models/qword.ts';
 import type { System } from '../models/system.ts';
 import type { SystemConfig } from '../models/system-config.ts';
 import { assert } from '../sim/assert.ts';
@@ -12,7 +13,8 @@ import { flowWith } from './flow-with.ts';
 import { defaultAts } from './format/machine-schema.ts';
 import type { World, WorldTask } from './format/schema.ts';
 import { maxTrackedEntries, parseRequesterId } from './format/task-plan.ts';
-import { type InlineDriver, inlineTask } from './inline-steps.ts';
+import { type InlineDriver, inlineTask, type ToldValues } from './inline-steps.ts';
+import { loadsOfTask } from './task-loads.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
 export interface AssembledWorld {
@@ -108,6 +110,7 @@ export abstract class Assembly<W extends World, S extends System, D> {
     | 'nameOfDevice'
     | 'pasidOfEntry'
     | 'sidOfEntry'
+    | 'forbidden'
   > {
     const { registry } = this.system;
     const { devices, memoryPages } = this.world.platform;
@@ -121,13 +124,36 @@ export abstract class Assembly<W extends World, S extends System, D> {
       nameOfDevice: (sid) => bySid.get(sid) ?? `requester 0x${sid.toString(16)}`,
       pasidOfEntry: (entry) => this.owners[entry]?.pasid ?? -1,
       sidOfEntry: (entry) => this.owners[entry]?.sid ?? -1,
+      forbidden: this.world.forbidden.map((outcome) =>
+        Object.entries(outcome).map(([name, value]) => ({
+          name,
+          words: wordsOfValue(BigInt(value), 64),
+          text: `${name} = ${value}`,
+        })),
+      ),
     };
   }
 
-  #bodyOf(task: Exclude<WorldTask, { dma: object } | { interrupt: object }>): (cpu: Cpu) => Flow {
-    const driver = this.inlineDriver();
+  /** Where values go that outcomes speak of. */
+  #toldValues(task: string): ToldValues {
+    const values = this.system.trace.channel('value-read');
+    const names = this.world.forbidden.flatMap((outcome) => Object.keys(outcome));
+    const own = names.filter((name) => name.startsWith(`${task}.`));
+    return new Map(
+      own.map((name) => [
+        name.slice(task.length + 1),
+        (value) => values.emit({ kind: 'value-read', name, words: wordsOfValue(value, 64) }),
+      ]),
+    );
+  }
+
+  #bodyOf(
+    name: string,
+    task: Exclude<WorldTask, { dma: object } | { interrupt: object }>,
+    driver: InlineDriver,
+  ): (cpu: Cpu) => Flow {
     if ('steps' in task) {
-      return inlineTask(task.steps, driver);
+      return inlineTask(task.steps, driver, this.#toldValues(name));
     }
     const start = flowWith(task.flow, task.with);
     return (cpu) => start(driver.environment(cpu));
@@ -148,7 +174,9 @@ export abstract class Assembly<W extends World, S extends System, D> {
       } else if ('interrupt' in task) {
         this.addInterruptSource(name, task);
       } else {
-        this.system.addTask(name, task, this.#bodyOf(task));
+        const driver = this.inlineDriver();
+        const loads = loadsOfTask(task, driver, driver.environment(this.system.cpu(task.cpu)));
+        this.system.addTask(name, { ...task, loads }, this.#bodyOf(name, task, driver));
       }
     }
   }

@@ -7,6 +7,7 @@ import type { Violation } from '../sim/violation.ts';
 import { assembleWorld, CaseWorlds, inWorld } from './case-worlds.ts';
 import { type Found, type Judged, judgeExploration } from './judge-exploration.ts';
 import type { ScenarioCase } from './load-scenario.ts';
+import { weakerCase, withWarning } from './multi-copy-atomicity.ts';
 import type { CaseReport, ExplorationReport, ViolationReport } from './report.ts';
 import { hexSeed, recordRun } from './run-case.ts';
 import { atOnce, inSlices } from './slices.ts';
@@ -51,14 +52,28 @@ const stepsWithWindows = 2_000_000;
 export function exploreCase(scenarioCase: ScenarioCase, options: ExploreOptions = {}): CaseReport {
   const exploration = new CaseExploration(scenarioCase, options);
   atOnce(() => exploration.advance());
-  return exploration.report();
+  const report = exploration.report();
+  const weaker = weakerCase(report, scenarioCase);
+  if (weaker === undefined) {
+    return report;
+  }
+  const second = new CaseExploration(weaker, options);
+  atOnce(() => second.advance());
+  return withWarning(report, second.report());
 }
 
 /** The same, giving the thread back now and then, so that signals are seen. */
 export async function exploreCaseInSlices(scenarioCase: ScenarioCase, options: ExploreOptions): Promise<CaseReport> {
   const exploration = new CaseExploration(scenarioCase, options);
   await inSlices(() => exploration.advance());
-  return exploration.report();
+  const report = exploration.report();
+  const weaker = weakerCase(report, scenarioCase);
+  if (weaker === undefined) {
+    return report;
+  }
+  const second = new CaseExploration(weaker, options);
+  await inSlices(() => second.advance());
+  return withWarning(report, second.report());
 }
 
 /** Of a case that could not be searched. */
@@ -333,6 +348,7 @@ class CaseExploration {
       dpor: usesDpor,
       preemptions: isBounded ? maxPreemptions : null,
       fraction: fractionDone,
+      warning: '',
     };
   }
 }

@@ -1,5 +1,6 @@
-import type { FlowEnvironment } from '../models/linux/flow-definition.ts';
+import type { FlowDefinition, FlowEnvironment } from '../models/linux/flow-definition.ts';
 import { flows } from '../models/linux/flows.ts';
+import type { MemoryRange } from '../models/memory/memory-range.ts';
 import { assert } from '../sim/assert.ts';
 import type { Flow } from '../sim/operation.ts';
 
@@ -8,17 +9,36 @@ export function flowWith(
   name: string,
   values: Readonly<Record<string, unknown>>,
 ): (environment: FlowEnvironment) => Flow {
+  const flow = flowNamed(name);
+  const parameters = parametersOf(flow, values);
+  return (environment) => flow.start(environment, parameters);
+}
+
+/** Where a driver flow with these parameters loads from; undefined: anywhere. */
+export function loadsOfFlow(
+  name: string,
+  values: Readonly<Record<string, unknown>>,
+  environment: FlowEnvironment,
+): readonly MemoryRange[] | undefined {
+  const flow = flowNamed(name);
+  return flow.loads(environment, parametersOf(flow, values));
+}
+
+function flowNamed(name: string): FlowDefinition {
   const flow = flows.find((candidate) => candidate.name === name);
   assert(flow !== undefined, `flow ${name} is known`);
-  const defaults = Object.entries(flow.parameters).map(([key, spec]) => [
-    key,
-    'default' in spec ? spec.default : undefined,
-  ]);
+  return flow;
+}
+
+function parametersOf(
+  { parameters }: FlowDefinition,
+  values: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const defaults = Object.entries(parameters).map(([key, spec]) => [key, 'default' in spec ? spec.default : undefined]);
   // A choice is text to the flow, also where its values look like numbers.
   const given = Object.entries(values).map(([key, value]) => [
     key,
-    flow.parameters[key]?.type === 'choice' ? String(value) : value,
+    parameters[key]?.type === 'choice' ? String(value) : value,
   ]);
-  const parameters = { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
-  return (environment) => flow.start(environment, parameters);
+  return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
 }

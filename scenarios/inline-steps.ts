@@ -1,6 +1,7 @@
 import type { FlowEnvironment } from '../models/linux/flow-definition.ts';
 import type { Cpu } from '../models/memory/cpu.ts';
-import { type Flow, type Note, Retry } from '../sim/operation.ts';
+import type { MemoryRange } from '../models/memory/memory-range.ts';
+import { type Flow, Note, Retry } from '../sim/operation.ts';
 import { flowWith } from './flow-with.ts';
 import type { InlineStep, InlineTarget, RiscvTarget } from './format/steps-schema.ts';
 
@@ -16,6 +17,8 @@ export interface InlineDriver {
   targetWords(target: InlineTarget | RiscvTarget, entry: string): ArrayLike<number>;
   beginUpdate(address: number, targets: readonly ArrayLike<number>[], hitless: boolean): Note;
   endUpdate(address: number, target: ArrayLike<number>): Note;
+  /** Where such steps as only this IOMMU has load from; undefined: anywhere. */
+  readonly ownLoads: readonly MemoryRange[] | undefined;
   /** A step that only this IOMMU has. */
   own(step: InlineStep, run: InlineRun): Flow;
 }
@@ -24,12 +27,18 @@ export interface InlineRun {
   readonly cpu: Cpu;
   readonly driver: InlineDriver;
   readonly registers: Registers;
+  readonly told: ToldValues;
 }
 
+/** Who is told of values that loads read, by their names. */
+export type ToldValues = ReadonlyMap<string, (value: bigint) => void>;
+
 /** A task written as steps in a scenario: a sequence from a mail, tried without writing TypeScript. */
-export function inlineTask(steps: readonly InlineStep[], driver: InlineDriver): (cpu: Cpu) => Flow {
-  return (cpu) => runSteps(steps, { cpu, driver, registers: new Map() });
+export function inlineTask(steps: readonly InlineStep[], driver: InlineDriver, told: ToldValues): (cpu: Cpu) => Flow {
+  return (cpu) => runSteps(steps, { cpu, driver, registers: new Map(), told });
 }
+
+type StoreStep = Extract<InlineStep, { store: object }>['store'];
 
 function* runSteps(steps: readonly InlineStep[], run: InlineRun): Flow {
   for (const step of steps) {
@@ -40,9 +49,14 @@ function* runSteps(steps: readonly InlineStep[], run: InlineRun): Flow {
 function* runStep(step: InlineStep, run: InlineRun): Flow {
   const { cpu, driver, registers } = run;
   if ('store' in step) {
-    yield storeStep(cpu, driver.addressOf(step.store.to), step.store.bits, BigInt(step.store.value));
+    yield storeStep(cpu, driver.addressOf(step.store.to), step.store);
   } else if ('load' in step) {
-    registers.set(step.load.as, yield* cpu.load64(driver.addressOf(step.load.from)));
+    const value = yield* cpu.load64(driver.addressOf(step.load.from), step.load.order);
+    registers.set(step.load.as, value);
+    const tell = run.told.get(step.load.as);
+    if (tell !== undefined) {
+      yield new Note('value read', () => tell(value));
+    }
   } else if ('fence' in step) {
     yield cpu.barrier(step.fence);
   } else if ('wait' in step) {
@@ -82,13 +96,15 @@ function* runStep(step: InlineStep, run: InlineRun): Flow {
   }
 }
 
-function storeStep(cpu: Cpu, address: number, bits: 32 | 64 | 128, value: bigint) {
-  switch (bits) {
+function storeStep(cpu: Cpu, address: number, store: StoreStep) {
+  const value = BigInt(store.value);
+  switch (store.bits) {
     case 32:
-      return cpu.store32(address, value);
+      return cpu.store32(address, value, store.order);
     case 64:
-      return cpu.store64(address, value);
+      return cpu.store64(address, value, store.order);
     case 128:
+      // As wide as that it is a compare-exchange, which is fully ordered.
       return cpu.store128(address, value);
   }
 }

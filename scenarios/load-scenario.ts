@@ -56,7 +56,7 @@ export interface ScenarioCase {
   readonly worlds: readonly CaseWorld[];
 }
 
-interface CaseWorld {
+export interface CaseWorld {
   /** The `free` values, as the file writes them. */
   readonly knobs: Knobs;
   readonly world: World;

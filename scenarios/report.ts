@@ -109,6 +109,8 @@ export interface ExplorationReport {
   readonly preemptions: number | null;
   /** Part of the branches that was done: a guess. */
   readonly fraction: number;
+  /** What the verdict relies on and the kernel's own memory model does not promise; or ''. */
+  readonly warning: string;
 }
 
 /** One run with its trace, for pictures and logs. */

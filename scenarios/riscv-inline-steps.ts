@@ -32,6 +32,7 @@ export function riscvInlineDriver(places: RiscvPlaces): InlineDriver {
     targetWords: (target, entry) => targetWords(target as RiscvTarget, parsed(entry), places),
     beginUpdate: (address, targets, hitless) => riscv.beginUpdate(address, targets, hitless),
     endUpdate: (address, target) => riscv.endUpdate(address, target),
+    ownLoads: riscv.loadsOf({}),
     own: (step, run) => ownStep(step, run, places),
   };
 }
@@ -49,7 +50,9 @@ function* ownStep(step: InlineStep, { cpu, registers }: InlineRun, { riscv, ...p
       yield riscv.queue(step.passed).waitFor(cpu, Number(index));
     }
   } else if ('free' in step) {
-    yield riscv.pages.free(places.page(step.free));
+    const { name, structure, index = 0 } = parsed(step.free);
+    const isTable = structure === 'table';
+    yield riscv.pages.free(isTable ? riscv.leaf(riscv.domain(name), index).table : places.page(name));
   }
 }
 

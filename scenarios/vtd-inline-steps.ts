@@ -17,6 +17,7 @@ export function vtdInlineDriver(vtd: VtdDriver, page: (name: string) => number):
     targetWords: (target, entry) => targetWords(target as InlineTarget, entry, { vtd, address: addressOf(entry) }),
     beginUpdate: (address, targets, hitless) => vtd.beginUpdate(address, targets, hitless),
     endUpdate: (address, target) => vtd.endUpdate(address, target),
+    ownLoads: undefined,
     own: (step, run) => ownStep(step, run, vtd),
   };
 }

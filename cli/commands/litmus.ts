@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { LitmusOutcome } from '../../litmus/explore-litmus.ts';
+import type { LitmusTest } from '../../litmus/program.ts';
 import { UnmodelledInTest } from '../../litmus/unmodelled.ts';
+import type { MemoryModelName } from '../../models/memory/memory-model.ts';
 import { CommandError } from '../command-error.ts';
 import { type ExitCode, exitCodes } from '../exit-codes.ts';
 import type { InputProblem } from '../find-files.ts';
@@ -72,11 +75,20 @@ export async function litmusCommand(
     progress.stop();
   }
   if (options.json) {
-    io.stdout.write(documentText({ schema: schemaVersion, results: results.map(litmusJson), ...errorsJson(found) }));
+    io.stdout.write(documentText(documentOf(results, found, io)));
   } else if (!isSpelledOut && results.length > 0) {
     io.stdout.write(`${printable(litmusTable(results))}\n\n${summary(results, found, io)}\n`);
   }
   return exitCodeOf(results, found, run);
+}
+
+function documentOf(results: readonly LitmusResult[], problems: readonly InputProblem[], io: CliIo): object {
+  return {
+    schema: schemaVersion,
+    results: results.map(litmusJson),
+    ...errorsJson(problems),
+    ...(io.interruption.signal === undefined ? {} : { interrupted: true }),
+  };
 }
 
 function areFewFiles(paths: readonly string[]): boolean {
@@ -113,36 +125,57 @@ async function runAll(
 ): Promise<void> {
   for (const [i, loaded] of tests.entries()) {
     progress.update(i, loaded.test.name);
-    // The loop of events has to turn for a signal to be seen.
-    await setImmediate();
+    const result = await runTest(loaded, run, problems);
     if (run.io.interruption.signal !== undefined) return;
-    const result = runTest(loaded, run, problems);
     if (result !== undefined) onResult(result);
   }
 }
 
-function runTest(
-  { test, sourceLines }: LoadedTest,
-  { options, io, library }: Run,
-  problems: InputProblem[],
-): LitmusResult | undefined {
-  const model = options.arch ?? (test.architecture === 'c' ? 'portable' : ownModels[test.architecture]);
-  const limits = options.maxStates === undefined ? {} : { maxStates: options.maxStates };
+/** Undefined: it was not modelled, or interrupted. */
+async function runTest(loaded: LoadedTest, run: Run, problems: InputProblem[]): Promise<LitmusResult | undefined> {
+  const { test } = loaded;
+  const model = run.options.arch ?? (test.architecture === 'c' ? 'portable' : ownModels[test.architecture]);
   try {
-    const outcome = library.exploreLitmus(test, model, limits);
-    // What some CPUs may see earlier than others only matters where the verdict says that nothing goes wrong.
-    const isChecked = test.architecture === 'c' && model === 'portable' && outcome.verdict !== 'Sometimes';
-    const warning = isChecked ? warningOf(test, outcome, library.exploreLitmus(test, 'non-mca', limits)) : undefined;
-    return { test, model, outcome, warning };
+    const outcome = await explore(test, model, run);
+    if (outcome === undefined) return undefined;
+    // What some CPUs may see before others only matters where the verdict says that nothing goes wrong.
+    const isSafe = outcome.complete && outcome.verdict !== 'Sometimes';
+    const isChecked = test.architecture === 'c' && model === 'portable' && isSafe;
+    const own = isChecked ? await explore(test, 'non-mca', run) : undefined;
+    return { test, model, outcome, warning: own === undefined ? undefined : warningOf(test, outcome, own) };
   } catch (error) {
     if (!(error instanceof UnmodelledInTest)) throw error;
-    const { line, message } = error;
-    const source = sourceLines[line - 1] ?? '';
-    const column = source.length - source.trimStart().length + 1;
-    const place = { file: test.file, line, column, endColumn: source.trimEnd().length + 1 };
-    problems.push(...tellProblems([{ ...place, message: `not modelled: ${message}` }], sourceLines, io));
+    problems.push(...tellUnmodelled(error, loaded, run.io));
     return undefined;
   }
+}
+
+/** Undefined: interrupted. */
+async function explore(
+  test: LitmusTest,
+  model: MemoryModelName,
+  { options, io, library }: Run,
+): Promise<LitmusOutcome | undefined> {
+  const limits = options.maxStates === undefined ? {} : { maxStates: options.maxStates };
+  const slices = library.exploreLitmusInSlices(test, model, limits);
+  for (;;) {
+    // The loop of events has to turn for a signal to be seen.
+    await setImmediate();
+    if (io.interruption.signal !== undefined) return undefined;
+    const slice = slices.next();
+    if (slice.done === true) return slice.value;
+  }
+}
+
+function tellUnmodelled(
+  { line, message }: UnmodelledInTest,
+  { test, sourceLines }: LoadedTest,
+  io: CliIo,
+): readonly InputProblem[] {
+  const source = sourceLines[line - 1] ?? '';
+  const column = source.length - source.trimStart().length + 1;
+  const place = { file: test.file, line, column, endColumn: source.trimEnd().length + 1 };
+  return tellProblems([{ ...place, message: `not modelled: ${message}` }], sourceLines, io);
 }
 
 function summary(results: readonly LitmusResult[], problems: readonly InputProblem[], io: CliIo): string {

@@ -112,7 +112,8 @@ export class AArch64 implements AssemblyDialect {
     const both = binary('and', sourceOf(left), readSecond(site));
     if (!this.keepsFlags) return;
     const sides = { left: both, right: integer(0), widthBits: left.widthBits };
-    this.flagsOf(site.thread).compare(site.at, 'logic', sides);
+    // Carry means no borrow here, and TST clears it: as of a sum, only zero and sign are told.
+    this.flagsOf(site.thread).compare(site.at, 'sum', sides);
   }
 
   private subtract(site: OperandSite): void {

@@ -2,6 +2,7 @@ import type { Expression, Instruction, Thread } from '../program.ts';
 import { walkExpression } from './expressions.ts';
 import type { LocationWidth } from './locations.ts';
 import type { Reading } from './reading.ts';
+import type { ThreadBuilder } from './thread-builder.ts';
 
 /** Where an expression points, as far as the text tells. */
 interface Pointer {
@@ -9,32 +10,37 @@ interface Pointer {
   readonly offset: bigint;
 }
 
+export interface PlacedThread {
+  readonly thread: Thread;
+  /** Knows where the instructions stand. */
+  readonly builder: ThreadBuilder;
+}
+
 /**
  * Compares accesses with the locations they go to, where that can be seen without running: through registers that keep
  * the address they begin with. Locations without a type become as wide as their widest access.
  */
-export function checkAccesses(threads: readonly Thread[], { locations, problems }: Reading): void {
-  for (const thread of threads) {
+export function checkAccesses(threads: readonly PlacedThread[], { locations, problems }: Reading): void {
+  for (const { thread, builder } of threads) {
     const pointers = fixedPointers(thread);
-    for (const instruction of thread.instructions) {
+    for (const [i, instruction] of thread.instructions.entries()) {
       const access = accessOf(instruction);
       const pointer = access === undefined ? undefined : pointerOf(access.address, pointers);
       if (access === undefined || pointer === undefined) continue;
-      const at = { line: instruction.line, column: 1, endColumn: 1 };
       const bits = access.widthBits;
       const offset = Number(BigInt.asIntN(64, pointer.offset)) * 8;
       const name = locations.nameOf(pointer.location);
       const had = offset === 0 ? locations.access(pointer.location, bits) : undefined;
       if (had !== undefined) {
         problems.add(
-          at,
-          `an access of ${bits} bits to "${name}", which has ${had}`,
+          builder.placeOf(i),
+          `an access of ${bits} bits to "${name}", which has ${had} bits`,
           'give it a wider type in the initial state',
         );
       } else if (offset % bits !== 0 || offset < 0 || offset + bits > locations.widthBits(pointer.location)) {
         problems.add(
-          at,
-          `an access of ${bits} bits at byte ${offset / 8} of "${name}", which has ${locations.widthBits(pointer.location)}`,
+          builder.placeOf(i),
+          `an access of ${bits} bits at byte ${offset / 8} of "${name}", which has ${locations.widthBits(pointer.location)} bits`,
         );
       }
     }

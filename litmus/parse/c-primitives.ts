@@ -4,7 +4,7 @@ import { type BarrierName, barrierNames } from '../../models/memory/barriers.ts'
 import { LitmusFault } from '../problem.ts';
 import type { CExpression } from './c-syntax.ts';
 import type { CCall, CPlace, CThread } from './c-thread.ts';
-import { type CValue, combined, converted, numberValue } from './c-values.ts';
+import { type CValue, combined, converted, falsehood, numberValue } from './c-values.ts';
 import { binary, extended, integer, old, register } from './expressions.ts';
 import { unknownMnemonic } from './mnemonics.ts';
 import { intType } from './types.ts';
@@ -228,6 +228,26 @@ function atomics(prefix: string): readonly (readonly [string, Primitive])[] {
 
 const likely: Primitive = { parameterCount: 1, perform: (use) => use.thread.value(parameter(use, 0), use.into) };
 
+/** A lock is a word that is 1 while it is held. */
+const isLocked: Primitive = {
+  parameterCount: 1,
+  perform: (use) => use.thread.load(use.call.at, lockIn(use), 'relaxed', use.into),
+};
+
+/** One that does not get the lock is a read without order. */
+const tryLock: Primitive = {
+  parameterCount: 1,
+  perform: (use) => {
+    const order: RmwOrder = { load: 'acquire', store: 'relaxed', isFull: false };
+    const result = (before: CValue): CValue => ({ type: intType, expression: falsehood(before) });
+    return rmw(use, { place: lockIn(use), order, value: () => one, expected: numberValue(0n), result });
+  },
+};
+
+function lockIn(use: Use): CPlace {
+  return { address: pointerIn(use).address, type: { widthBits: 32, isSigned: false } };
+}
+
 /** WRITE_ONCE and a full barrier. */
 const storeAndBarrier: Primitive = {
   parameterCount: 2,
@@ -256,6 +276,8 @@ const primitives: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
   ['unlikely', likely],
   ['spin_lock', lock('lock')],
   ['spin_unlock', lock('unlock')],
+  ['spin_is_locked', isLocked],
+  ['spin_trylock', tryLock],
   ...variants.flatMap(([suffix, order]): [string, Primitive][] => [
     [`xchg${suffix}`, exchange(order)],
     [`cmpxchg${suffix}`, compareExchange(order)],
@@ -268,8 +290,8 @@ const primitives: ReadonlyMap<string, Primitive> = new Map<string, Primitive>([
 function reasonFor(name: string): string | undefined {
   if (/^(?:synchronize_rcu|call_rcu|synchronize_srcu|srcu_)/.test(name)) return 'grace periods of RCU are not modelled';
   if (/^(?:while|for|do|goto|switch)$/.test(name)) return 'loops are not modelled';
-  if (/trylock|spin_is_locked|read_lock|write_lock|mutex|_irq/.test(name)) {
-    return 'of locks there are spin_lock and spin_unlock';
+  if (/spin_lock|spin_unlock|read_lock|write_lock|mutex/.test(name)) {
+    return 'of locks there are spin_lock, spin_trylock, spin_is_locked and spin_unlock';
   }
   if (/try_cmpxchg|unless|not_zero|add_negative/.test(name)) return 'write it with cmpxchg';
   if (/^smp_cond_load/.test(name)) return 'loops are not modelled';

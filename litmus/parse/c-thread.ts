@@ -148,7 +148,7 @@ export class CThread {
   }
 
   private assignment({ at, operator, target, value }: Extract<CExpression, { kind: 'assignment' }>): CValue {
-    const local = target.kind === 'name' ? this.locals.get(target.name) : undefined;
+    const local = target.kind === 'name' ? this.assigned(target, operator === '' ? value : undefined) : undefined;
     if (local !== undefined) {
       const variable: CValue = { expression: register(local.register), type: local.type };
       const given = this.value(value, operator === '' ? local.register : undefined);
@@ -160,6 +160,20 @@ export class CThread {
     const given = this.value(value);
     const result = old === undefined ? given : (combined(operator, old, given) ?? notModelled(at));
     return this.store(at, place, result, 'relaxed');
+  }
+
+  /** The variable to assign to. A name such as `r1` may do without a declaration, as it does for herd. */
+  private assigned({ at }: CExpression, value: CExpression | undefined): Local | undefined {
+    const known = this.locals.get(at.text);
+    if (known !== undefined || value === undefined || this.parameters.has(at.text) || !/^r[0-9]+$/.test(at.text))
+      return known;
+    return this.declare(at, this.typeBefore(value));
+  }
+
+  /** The type of a value that is not read yet: of a pointer if it is one, else `int`. */
+  private typeBefore(value: CExpression): CType {
+    if (value.kind === 'name') return this.named(value.at).type;
+    return intType;
   }
 
   assign(at: Token, local: Local, value: CValue): void {

@@ -35,7 +35,9 @@ interface Place {
 export function readSections(cursor: Cursor, program: Program): Sections {
   const reader = new SectionReader(cursor, program);
   const sections: Sections = { observed: [] };
-  while (!cursor.isAtEnd) reader.readInto(sections);
+  while (!cursor.isAtEnd) {
+    if (cursor.accept(';') === undefined) reader.readInto(sections);
+  }
   return sections;
 }
 

@@ -12,7 +12,8 @@ import { readType } from './types.ts';
 export interface InitialRegister {
   readonly thread: number;
   readonly name: Token;
-  readonly value: Value;
+  /** Undefined for a declaration alone. */
+  readonly value: Value | undefined;
 }
 
 /** The entries between `{` and `}`. */
@@ -60,7 +61,7 @@ function readRegister(cursor: Cursor, locations: Locations): InitialRegister {
   cursor.accept('%');
   const name = cursor.word('the name of a register');
   if (!Number.isSafeInteger(thread)) throw new LitmusFault(at, 'no such thread');
-  const value = cursor.accept('=') === undefined ? integer(0) : readValue(cursor, locations);
+  const value = cursor.accept('=') === undefined ? undefined : readValue(cursor, locations);
   return { thread, name, value };
 }
 

@@ -9,7 +9,7 @@ import type { Cursor } from './cursor.ts';
 import { integer } from './expressions.ts';
 import type { Dialect, Reading } from './reading.ts';
 import { ThreadBuilder } from './thread-builder.ts';
-import { readType } from './types.ts';
+import { readBaseType, readPointers, readType } from './types.ts';
 
 const maxNesting = 64;
 const notModelled: ReadonlyMap<string, string> = new Map([
@@ -151,24 +151,18 @@ export class CProgram implements Dialect {
 
   private readDeclaration(thread: CThread): boolean {
     const { cursor } = this;
-    const type = readType(cursor);
-    if (type === undefined) return false;
-    let each = type;
-    for (;;) {
+    const base = readBaseType(cursor);
+    if (base === undefined) return false;
+    do {
+      const type = readPointers(cursor, base);
       const name = cursor.word('the name of a variable');
-      if (cursor.textAhead() === '[')
+      if (cursor.textAhead() === '[') {
         throw new LitmusFault(name, `${quote(name.text)} is an array, which is not modelled`);
-      const local = thread.declare(name, each);
-      const sign = cursor.accept('=');
-      if (sign !== undefined) {
-        const value = readExpression(cursor);
-        thread.assign(sign, local, thread.value(value, local.register));
       }
-      if (cursor.accept(',') === undefined) break;
-      // `int r0, *p`: the star belongs to the name.
-      each = type.pointee === undefined ? type : cursor.fail('one pointer in each declaration');
-      if (cursor.accept('*') !== undefined) each = { widthBits: 64, isSigned: false, pointee: each };
-    }
+      const local = thread.declare(name, type);
+      const sign = cursor.accept('=');
+      if (sign !== undefined) thread.assign(sign, local, thread.value(readExpression(cursor), local.register));
+    } while (cursor.accept(',') !== undefined);
     cursor.expect(';', 'after a declaration');
     return true;
   }

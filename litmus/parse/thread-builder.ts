@@ -30,6 +30,7 @@ export class ThreadBuilder {
   private readonly indices = new Map<string, number>();
   private readonly initial = new Map<number, Value>();
   private readonly instructions: Instruction[] = [];
+  private readonly places: Position[] = [];
   private readonly labels = new Map<string, Label>();
   private readonly branches: PendingBranch[] = [];
 
@@ -45,10 +46,6 @@ export class ThreadBuilder {
   /** How many places there are by now that a branch may come to. */
   get labelCount(): number {
     return [...this.labels.values()].filter(({ target }) => target !== undefined).length;
-  }
-
-  findRegister(name: string): number | undefined {
-    return this.indices.get(name);
   }
 
   register(name: string, at: Position): number {
@@ -74,6 +71,7 @@ export class ThreadBuilder {
       throw new LitmusFault(at, `P${this.index} has more than ${maxInstructions} instructions`);
     }
     this.instructions.push(instruction);
+    this.places.push(at);
   }
 
   /** A label of the parser's own. */
@@ -98,6 +96,13 @@ export class ThreadBuilder {
 
   branchToNamed(token: Token, condition: Expression = integer(1)): void {
     this.branchTo(this.named(token.text), condition, token, token);
+  }
+
+  /** Where an instruction stands in the text. */
+  placeOf(instruction: number): Position {
+    const place = this.places[instruction];
+    if (place === undefined) throw new Error(`no instruction ${instruction}`);
+    return place;
   }
 
   finish(): Thread {

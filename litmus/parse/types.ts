@@ -49,6 +49,12 @@ const qualifiers = ['const', 'volatile', 'static', 'register', '__rcu', '__user'
 
 /** `unsigned long *`, `u64`, ...; undefined, with nothing read, if no type stands here. */
 export function readType(cursor: Cursor): CType | undefined {
+  const base = readBaseType(cursor);
+  return base === undefined ? undefined : readPointers(cursor, base);
+}
+
+/** A type without the stars after it, which belong to each name that is declared. */
+export function readBaseType(cursor: Cursor): CType | undefined {
   let type: CType | undefined;
   let isUnsigned: boolean | undefined;
   for (;;) {
@@ -68,10 +74,10 @@ export function readType(cursor: Cursor): CType | undefined {
   }
   if (type === undefined && isUnsigned === undefined) return undefined;
   const base = type ?? intType;
-  return readPointers(cursor, isUnsigned === undefined ? base : { ...base, isSigned: !isUnsigned });
+  return isUnsigned === undefined ? base : { ...base, isSigned: !isUnsigned };
 }
 
-function readPointers(cursor: Cursor, base: CType): CType {
+export function readPointers(cursor: Cursor, base: CType): CType {
   let type = base;
   for (let found = cursor.accept('*', ...qualifiers); found !== undefined; found = cursor.accept('*', ...qualifiers)) {
     if (found.text === '*') type = { widthBits: 64, isSigned: false, pointee: type };

@@ -63,7 +63,7 @@ export class X86 implements AssemblyDialect {
     if (reader === undefined) throw unknownMnemonic(at, this.names(), reasonFor(name));
     if (lock !== undefined && !lockable.includes(mnemonic)) throw new LitmusFault(lock, `${quote(name)} takes no LOCK`);
     const operands = readOperands(cursor, thread, reading);
-    if (lock !== undefined && operands[0]?.kind !== 'memory') {
+    if (lock !== undefined && !operands.some(({ kind }) => kind === 'memory')) {
       throw new LitmusFault(lock, 'LOCK is for instructions that write memory');
     }
     const widthBits = suffix ?? widthOf(operands);
@@ -119,6 +119,7 @@ export class X86 implements AssemblyDialect {
       ['LFENCE', fence(fenceOf(accessKind.read, readWrite))],
       ['NOP', () => {}],
       ['PAUSE', () => {}],
+      ['ENDBR64', () => {}],
     ]);
   }
 

@@ -20,6 +20,8 @@ export interface CheckerPorts {
 export interface CheckerFacts {
   readonly entryCount: number;
   readonly domains: readonly DomainFacts[];
+  /** Outcomes that the scenario forbids: values that tasks have read under these names, all of them together. */
+  readonly forbidden: readonly (readonly OutcomeValue[])[];
   /** Address of the page that contents of a leaf paging entry map; undefined if they map none. */
   pageOfLeaf(entry: number, words: readonly number[]): number | undefined;
   /** RAM in 4 KB pages. */
@@ -44,6 +46,14 @@ export interface CheckerFacts {
   pasidOfEntry(entry: number): number;
   /** Requester ID of the device an entry is for, or -1. */
   sidOfEntry(entry: number): number;
+}
+
+/** A value that a task has read, by `task.name`: two words. */
+export interface OutcomeValue {
+  readonly name: string;
+  readonly words: readonly number[];
+  /** `task.name = value`. */
+  readonly text: string;
 }
 
 /** A domain of the scenario: which tables lead to it, and whose memory they map. */

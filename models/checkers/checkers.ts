@@ -1,5 +1,6 @@
 import type { Checker } from './checker.ts';
 import { corruptedEntry } from './corrupted-entry.ts';
+import { forbiddenOutcome } from './forbidden-outcome.ts';
 import { invalidationOrder } from './invalidation-order.ts';
 import { invalidationTimeout } from './invalidation-timeout.ts';
 import { lostInvalidation } from './lost-invalidation.ts';
@@ -24,6 +25,7 @@ export const checkers: readonly Checker[] = [
   invalidationTimeout,
   lostInvalidation,
   specViolation,
+  forbiddenOutcome,
 ];
 
 /** Rules of the kernel itself, for lists and for the check of `expect`. */

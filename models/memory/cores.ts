@@ -67,7 +67,7 @@ export class Cores {
   }
 
   #reservation(cpu: number): Reservation {
-    const reservation = new Reservation(this.#arena, cpu);
+    const reservation = new Reservation(this.#arena, cpu, () => false);
     this.#reservations.push(reservation);
     this.#memory.writeObserver = {
       beforeWrite: (address, wordCount, by) => {

@@ -2,7 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import type { LoadRequest } from './memory-model.ts';
-import { join, noView, oneRow, type View, ViewArray } from './views.ts';
+import { inBoth, join, noView, oneRow, type View, ViewArray } from './views.ts';
 import type { WriteHistory } from './write-history.ts';
 
 /** Numbers of the views that are kept; registers come behind them. */
@@ -24,7 +24,9 @@ const at = {
   seenOdd: 7,
   /** Without multi-copy atomicity: what own writes pass on from here. */
   passedOn: 8,
-  registers: 9,
+  /** What the last load-reserved knew. */
+  reserved: 9,
+  registers: 10,
 } as const;
 
 /** A CPU that has not begun, or loads no more, holds back nothing. */
@@ -42,17 +44,26 @@ export class CpuKnowledge {
   readonly #history: WriteHistory;
   readonly #strongFences: StrongFences;
   readonly #hasContextSync: boolean;
+  /** Own read-modify-writes that are read back tell what their read knew. */
+  readonly #keepsReserved: boolean;
   readonly #views: ViewArray;
   readonly #phase: Cell;
 
   constructor(
     arena: Arena,
     name: string,
-    parts: { history: WriteHistory; strongFences: StrongFences; registerCount: number; hasContextSync: boolean },
+    parts: {
+      history: WriteHistory;
+      strongFences: StrongFences;
+      registerCount: number;
+      hasContextSync: boolean;
+      keepsReserved: boolean;
+    },
   ) {
     this.#history = parts.history;
     this.#strongFences = parts.strongFences;
     this.#hasContextSync = parts.hasContextSync;
+    this.#keepsReserved = parts.keepsReserved;
     this.#views = new ViewArray(arena, `${name}.views`, at.registers + parts.registerCount);
     this.#phase = new Cell(arena, `${name}.phase`);
   }
@@ -143,16 +154,37 @@ export class CpuKnowledge {
     }
   }
 
-  /** A load has given a value that knows `view`. */
-  loaded(request: LoadRequest, view: View): void {
+  /** A load has given a value that knows `view`. Gives what is known by the load: all it could not be older than, and what its value told. */
+  loaded(request: LoadRequest, view: View): View {
     const { order, addressFrom, into } = request;
     const after = join(this.lowerBound(request), view);
-    this.#views.add(at.reads, after);
+    if (request.givesNothing !== true) {
+      this.#views.add(at.reads, after);
+    }
+    if (!this.#history.isMultiCopyAtomic) {
+      // What a strong fence has made known stays known along any chain of reads and writes behind it (LKMM: pb).
+      this.#views.add(at.passedOn, inBoth(after, this.#strongFences.get(0)));
+      if (order === 'acquire-rcsc') {
+        // A lock: writes behind it come with those before the unlock that it follows, on whichever CPU that was.
+        this.#views.add(at.passedOn, join(view, this.#views.get(at.writes)));
+      }
+    }
     this.controlledBy(addressFrom);
     if (order !== 'relaxed') {
       this.#views.add(at.known, after);
     }
     this.setRegister(into, after);
+    if (request.reserves === true && this.#keepsReserved) {
+      this.#views.set(at.reserved, after);
+    }
+    return after;
+  }
+
+  /** What the load-reserved of a pair knew; its store-conditional asks once. */
+  takeReserved(): View {
+    const view = this.#views.get(at.reserved);
+    this.#views.set(at.reserved, noView);
+    return view;
   }
 
   /** An address, or a branch, depends on these registers. */

@@ -99,12 +99,12 @@ export class CpuCore {
     const words = this.ports.core.read(request, context);
     this.fence(after);
     if (this.loads.active) {
-      const { address, wordCount } = request;
+      const { address } = request;
       this.loads.emit({ kind: 'load', address, words });
       if (this.#older.active) {
         const newest = words.map((_, i) => this.ports.core.peekWord(address + i * 4) >>> 0);
         if (newest.some((word, i) => word !== words[i])) {
-          this.#older.emit({ kind: 'older-value-seen', address, words: newest.slice(0, wordCount) });
+          this.#older.emit({ kind: 'older-value-seen', address, words, newest });
         }
       }
     }

@@ -32,7 +32,7 @@ export abstract class InOrderCore implements Core {
 
   read({ address, wordCount, reserves }: LoadRequest): readonly number[] {
     if (reserves === true) {
-      this.#reservation?.take(address, wordCount);
+      this.#reservation?.take(address, wordCount, false);
     }
     return this.#words(address, wordCount);
   }

@@ -59,7 +59,8 @@ const stores = {
     'x86-tso': plainStore('mov'),
     rvwmo: { instruction: 'fence rw,w; sh', before: fenceOf(read | write, write), order: 'relaxed' },
     armv8: { instruction: 'stlrb', order: 'release-rcsc' },
-    portable: { instruction: '(in common)', order: 'release' },
+    // On every machine an unlock comes before a later lock of the same CPU, whichever lock that is.
+    portable: { instruction: '(in common)', order: 'release-rcsc' },
   },
   writel: {
     sc: plainStore('store'),
@@ -137,7 +138,7 @@ const rmws = {
     'x86-tso': locked,
     rvwmo: { instruction: 'amoadd.aqrl', order: full },
     armv8: { instruction: 'casa', order: acquire },
-    portable: { instruction: inCommon, order: portableAcquire },
+    portable: { instruction: inCommon, order: acquire },
   },
 } as const satisfies Record<string, Machines<RmwMeaning>>;
 

@@ -27,6 +27,8 @@ export interface LoadRequest extends Dependencies {
   readonly order: LoadOrder;
   /** LR or LDXR: a store-conditional to the same place may follow. */
   readonly reserves?: boolean;
+  /** See {@link RmwRequest}. */
+  readonly givesNothing?: boolean;
 }
 
 export type AcceptsWords = (words: readonly number[]) => boolean;
@@ -40,6 +42,8 @@ export interface RmwRequest extends Dependencies {
   readonly address: number;
   readonly wordCount: number;
   readonly order: RmwOrder;
+  /** Armv8's atomics without a result (STADD, SWP to WZR): a fence after reads does not take them for reads. */
+  readonly givesNothing?: boolean;
 }
 
 /**

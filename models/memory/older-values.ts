@@ -1,7 +1,7 @@
 import type { CpuKnowledge } from './cpu-knowledge.ts';
 import type { AcceptsWords, LoadRequest } from './memory-model.ts';
 import { hasRow, join, noView, type View } from './views.ts';
-import type { WriteHistory } from './write-history.ts';
+import type { OwnRmw, WriteHistory } from './write-history.ts';
 
 /** What memory holds now. */
 export const newest = -1;
@@ -64,16 +64,16 @@ export class OlderValues {
 
   /**
    * The CPU has read this version: it will not read an older one there. Gives what it learns by that; of an own
-   * read-modify-write that was not forwarded (`asOthers`) as much as anyone else.
+   * read-modify-write as the machine has it.
    */
-  see(address: number, wordCount: number, read: { readonly version: number; readonly asOthers: boolean }): View {
+  see(address: number, wordCount: number, read: { readonly version: number; readonly ownRmw: OwnRmw }): View {
     const end = read.version === newest ? this.#history.rowCount : read.version;
     let view = noView;
     for (let word = address; word < address + wordCount * 4; word += 4) {
       for (let row = end - 1; row >= 0; row -= 1) {
         if (this.#history.overlaps(row, word, 1)) {
           this.#knowledge.see(word, row);
-          view = join(view, this.#history.viewOf(row, this.#cpu, read.asOthers));
+          view = join(view, this.#history.viewOf(row, this.#cpu, read.ownRmw));
           break;
         }
       }

@@ -4,9 +4,9 @@ import { EngineStep } from '../engine-step.ts';
 import { accessKind, type Fence } from './access-order.ts';
 import { CpuKnowledge, type StrongFences } from './cpu-knowledge.ts';
 import type { AcceptsWords, AccessSink, Core, LoadRequest, RmwRequest, StoreRequest } from './memory-model.ts';
-import { newest, OlderValues } from './older-values.ts';
 import { Reservation } from './reservation.ts';
 import type { StoreBufferConfig } from './tso-core.ts';
+import { ViewLoads } from './view-loads.ts';
 import type { ViewMachine } from './view-machines.ts';
 import { join, noView, type View } from './views.ts';
 import type { HistoryReader, WriteHistory } from './write-history.ts';
@@ -48,7 +48,7 @@ export class ViewCore implements Core, HistoryReader {
   readonly #mayStillRead: ((address: number, wordCount: number) => boolean) | undefined;
   readonly #queue: WriteQueue;
   readonly #knowledge: CpuKnowledge;
-  readonly #values: OlderValues;
+  readonly #loads: ViewLoads;
   readonly #reservation: Reservation;
 
   constructor(ports: ViewCorePorts) {
@@ -61,10 +61,23 @@ export class ViewCore implements Core, HistoryReader {
     this.#cores = cores;
     this.#mayStillRead = mayStillRead;
     this.#queue = new WriteQueue(arena, `cpu${cpu}.store-buffer`, buffer.entryCount);
-    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, ports);
+    const knowledge = new CpuKnowledge(arena, `cpu${cpu}`, { ...ports, keepsReserved: machine.rmwMayStay });
     this.#knowledge = knowledge;
-    this.#values = new OlderValues(cpu, { history, knowledge, readWord: (address) => sink.readWord(address) });
-    this.#reservation = new Reservation(arena, cpu);
+    this.#reservation = new Reservation(
+      arena,
+      cpu,
+      (address, wordCount) => this.#queue.newestAt(address, wordCount) !== -1,
+    );
+    this.#loads = new ViewLoads({
+      cpu,
+      sink,
+      history,
+      machine,
+      knowledge,
+      queue: this.#queue,
+      reservation: this.#reservation,
+      mayBeOlder: (address, wordCount) => this.mayRead(address, wordCount),
+    });
     this.drain = new EngineStep(
       'store buffer drains',
       { minNs: 0, maxNs: buffer.maxNs },
@@ -111,6 +124,7 @@ export class ViewCore implements Core, HistoryReader {
       isRcsc: order === 'release-rcsc',
       isRmw: false,
       view: this.#knowledge.viewOf(addressFrom | dataFrom),
+      read: noView,
       released: order === 'relaxed' ? noView : this.#knowledge.released,
       status: -1,
     });
@@ -118,66 +132,13 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   canRead(request: LoadRequest, accepts?: AcceptsWords): boolean {
-    const { address, wordCount, order, addressFrom } = request;
-    if (!this.knows(addressFrom) || this.#queue.blocksLoads || (order === 'acquire-rcsc' && this.#queue.hasRcsc)) {
-      return false;
-    }
-    const queued = this.#queue.newestAt(address, wordCount);
-    if (queued === -1) {
-      return accepts === undefined || this.#versions(request, accepts).length > 0;
-    }
-    return (
-      this.#queue.contains(queued, address, wordCount) &&
-      this.#forwards(queued, order) &&
-      accepts?.(this.#queue.words(queued, address, wordCount)) !== false
-    );
-  }
-
-  #forwards(row: number, order: LoadRequest['order']): boolean {
-    const { forwardsRmw } = this.#machine;
-    return !this.#queue.isRmw(row) || forwardsRmw === 'all' || (forwardsRmw === 'relaxed' && order === 'relaxed');
+    return this.knows(request.addressFrom) && this.#loads.canRead(request, accepts);
   }
 
   read(request: LoadRequest, context: Pick<StepContext, 'choose'>, accepts?: AcceptsWords): readonly number[] {
-    const { address, wordCount } = request;
-    const queued = this.#queue.newestAt(address, wordCount);
-    if (queued !== -1) {
-      this.#reserve(request, true);
-      this.#knowledge.loaded(request, this.#queue.view(queued));
-      this.#history.collect();
-      return this.#queue.words(queued, address, wordCount);
-    }
-    const versions = this.#versions(request, accepts);
-    const picked = versions.length === 1 ? 0 : context.choose('value seen', versions.length);
-    return this.#see(request, versions[picked] as number);
-  }
-
-  #versions(request: LoadRequest, accepts: AcceptsWords | undefined): readonly number[] {
-    return this.#values.versions(request, this.mayRead(request.address, request.wordCount), accepts);
-  }
-
-  #see(request: LoadRequest, version: number): readonly number[] {
-    const { address, wordCount, order } = request;
-    const { forwardsRmw } = this.#machine;
-    const asOthers = forwardsRmw === 'none' || (forwardsRmw === 'relaxed' && order !== 'relaxed');
-    const words = this.#values.words(address, wordCount, version);
-    const view = this.#values.see(address, wordCount, { version, asOthers });
-    this.#reserve(request, version === newest);
-    this.#knowledge.loaded(request, view);
+    const words = this.#loads.read(request, context, accepts);
     this.#history.collect();
     return words;
-  }
-
-  /** A store-conditional after a load of an older value fails. */
-  #reserve({ reserves, address, wordCount }: LoadRequest, isNewest: boolean): void {
-    if (reserves !== true) {
-      return;
-    }
-    if (isNewest) {
-      this.#reservation.take(address, wordCount);
-    } else {
-      this.#reservation.drop();
-    }
   }
 
   peekWord(address: number): number {
@@ -199,36 +160,48 @@ export class ViewCore implements Core, HistoryReader {
 
   canModify({ address, wordCount, order, addressFrom, dataFrom }: RmwRequest): boolean {
     const hasToDrain = order.isFull || order.store !== 'relaxed';
-    return (
-      this.knows(addressFrom | dataFrom) &&
-      (!hasToDrain || this.isDrained()) &&
-      this.#canWriteNow(address, wordCount, order.load)
-    );
+    if (!this.knows(addressFrom | dataFrom) || (hasToDrain && !this.isDrained())) {
+      return false;
+    }
+    const queued = this.#queue.newestAt(address, wordCount);
+    return queued === -1
+      ? this.#canWriteNow(address, wordCount, order.load)
+      : this.#machine.rmwMayStay && this.#canWriteBehind(queued, { address, wordCount, order: order.load });
   }
 
   /** Nothing of this CPU has to arrive before a write here, and nobody else holds the place. */
   #canWriteNow(address: number, wordCount: number, load: LoadRequest['order']): boolean {
-    return (
-      !this.#queue.blocksLoads &&
-      !(load === 'acquire-rcsc' && this.#queue.hasRcsc) &&
-      this.#queue.newestAt(address, wordCount) === -1 &&
-      !this.#queue.isFenced(this.#queue.length, 'store') &&
-      !this.#isHeldByAnother(address, wordCount) &&
-      this.hasRoom()
-    );
+    return this.#loads.mayRead(load) && this.#canQueue() && !this.#isHeldByAnother(address, wordCount);
+  }
+
+  /** The read takes the own store that is in the buffer, and the write goes behind it. */
+  #canWriteBehind(
+    row: number,
+    { address, wordCount, order }: Pick<LoadRequest, 'address' | 'wordCount' | 'order'>,
+  ): boolean {
+    const isWhole = this.#queue.contains(row, address, wordCount);
+    return isWhole && this.#loads.mayRead(order) && this.#canQueue() && this.#loads.forwards(row, order);
+  }
+
+  #canQueue(): boolean {
+    return !this.#queue.isFenced(this.#queue.length, 'store') && this.hasRoom();
   }
 
   modify(request: RmwRequest, change: (old: readonly number[]) => readonly number[] | undefined): readonly number[] {
-    const { address, wordCount, order, addressFrom, dataFrom, into } = request;
+    const { address, order, addressFrom, dataFrom, into } = request;
     const knowledge = this.#knowledge;
     if (order.isFull) {
       knowledge.strongFence();
     }
     // What it depends on is needed still when its result is in the register.
     const view = knowledge.viewOf(addressFrom | dataFrom);
-    const old = this.#see({ address, wordCount, order: order.load, addressFrom, dataFrom: 0, into }, newest);
+    const queued = this.#queue.newestAt(address, request.wordCount);
+    const load = { ...request, order: order.load, dataFrom: 0 };
+    const passed = this.#passedOnTo(request, queued);
+    const { words: old, known: read } = this.#loads.readNewest(load);
     const words = change(old);
     if (words === undefined) {
+      this.#history.collect();
       return old;
     }
     const isRelease = order.isFull || order.store !== 'relaxed';
@@ -238,11 +211,13 @@ export class ViewCore implements Core, HistoryReader {
       isRcsc: order.store === 'release-rcsc',
       isRmw: true,
       view,
-      released: isRelease ? knowledge.released : noView,
+      read,
+      released: join(passed, isRelease ? knowledge.released : noView),
       status: -1,
     };
     if (this.#machine.rmwMayStay && !order.isFull) {
       this.#queue.push(write);
+      this.#history.collect();
       return old;
     }
     const arrived = this.#arrive(write);
@@ -255,20 +230,38 @@ export class ViewCore implements Core, HistoryReader {
     return old;
   }
 
+  /** Without multi-copy atomicity: a read-modify-write passes on what the write passed on that it read (LKMM: rmw-sequence). */
+  #passedOnTo({ address }: RmwRequest, queued: number): View {
+    if (this.#history.isMultiCopyAtomic) {
+      return noView;
+    }
+    if (queued !== -1) {
+      return this.#queue.releasedBy(queued);
+    }
+    const row = this.#history.newestAt(address);
+    return row === -1 ? noView : this.#history.viewOfOthers(row);
+  }
+
   canSucceed({ access, order, addressFrom, dataFrom }: StoreRequest): boolean {
     const { address, words } = access;
-    return (
-      this.#reservation.covers(address, words.length) &&
-      this.knows(addressFrom | dataFrom) &&
-      (order === 'relaxed' || this.isDrained()) &&
-      this.#canWriteNow(address, words.length, 'relaxed')
-    );
+    if (
+      !this.#reservation.covers(address, words.length) ||
+      !this.knows(addressFrom | dataFrom) ||
+      (order !== 'relaxed' && !this.isDrained())
+    ) {
+      return false;
+    }
+    // A load-reserved may have taken an own store from the buffer; the pair then is behind that store.
+    return this.#queue.newestAt(address, words.length) === -1
+      ? this.#canQueue() && !this.#isHeldByAnother(address, words.length)
+      : this.#canQueue() && this.#reservation.isForwarded;
   }
 
   storeConditional(request: StoreRequest, succeeds: boolean): void {
     const { access, order, addressFrom, dataFrom, into } = request;
     this.#reservation.drop();
     const view = this.#knowledge.viewOf(addressFrom | dataFrom);
+    const reserved = this.#knowledge.takeReserved();
     this.#knowledge.controlledBy(addressFrom);
     if (succeeds) {
       this.#queue.push({
@@ -277,6 +270,7 @@ export class ViewCore implements Core, HistoryReader {
         isRcsc: order === 'release-rcsc',
         isRmw: true,
         view,
+        read: reserved,
         released: order === 'relaxed' ? noView : this.#knowledge.released,
         status: this.#machine.statusIsDependency ? into : -1,
       });
@@ -355,7 +349,7 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   #arrive(write: QueuedWrite): View {
-    const { access, view, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
+    const { access, view, read, isRmw, isRcsc, status, blocksLoads = false, endsFence } = write;
     const knowledge = this.#knowledge;
     const isMultiCopyAtomic = this.#history.isMultiCopyAtomic;
     this.#sink.apply(access);
@@ -364,7 +358,7 @@ export class ViewCore implements Core, HistoryReader {
     }
     const row = this.#history.rowCount - 1;
     const passedOn = isMultiCopyAtomic ? noView : this.#passedOnBy(write);
-    this.#history.describeLast({ own: view, released: passedOn, isRmw });
+    this.#history.describeLast({ own: view, read, released: passedOn, isRmw });
     const arrived = this.#history.viewOfOthers(row);
     if (knowledge.isRetired && isMultiCopyAtomic) {
       return arrived;
@@ -385,7 +379,7 @@ export class ViewCore implements Core, HistoryReader {
   /** A release passes on what was known when it was issued, and the own writes before it, which have all arrived. */
   #passedOnBy({ isRelease, released }: QueuedWrite): View {
     const { passedOn, written } = this.#knowledge;
-    return isRelease ? join(join(released, written), passedOn) : passedOn;
+    return join(join(released, passedOn), isRelease ? written : noView);
   }
 
   #isHeldByAnother(address: number, wordCount: number): boolean {

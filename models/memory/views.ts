@@ -16,6 +16,10 @@ export function join(a: View, b: View): View {
   return { low: a.low | b.low, high: a.high | b.high };
 }
 
+export function inBoth(a: View, b: View): View {
+  return { low: a.low & b.low, high: a.high & b.high };
+}
+
 /** Rows 0 to `count - 1`. */
 export function firstRows(count: number): View {
   if (count >= 32) {

@@ -3,12 +3,15 @@ import { Cell, Table } from '../../sim/containers.ts';
 import { LimitReached } from '../../sim/stepper.ts';
 import type { PhysicalMemory, WriteObserver } from './physical-memory.ts';
 import type { Reservation } from './reservation.ts';
-import { firstRows, hasRow, noView, oneRow, type View, withoutRow } from './views.ts';
+import { firstRows, hasRow, join, noView, oneRow, type View, withoutRow } from './views.ts';
 
 /** Writes that somebody may still see as not done; more of them at once end the run. */
 const maxRows = 64;
 const maxWords = 16;
-const column = { address: 0, wordCount: 1, by: 2, isRmw: 3, own: 4, released: 6, old: 8 } as const;
+const column = { address: 0, wordCount: 1, by: 2, isRmw: 3, own: 4, released: 6, read: 8, old: 10 } as const;
+
+/** How a CPU takes its own read-modify-write that it reads back. */
+export type OwnRmw = 'as-others' | 'with-read' | 'as-store';
 
 /** Who may see older values. */
 export interface HistoryReader {
@@ -77,11 +80,27 @@ export class WriteHistory implements WriteObserver {
   }
 
   /** What a CPU says of the write it has just done: what it passes on to its own loads, and to those of others. */
-  describeLast(write: { readonly own: View; readonly released: View; readonly isRmw: boolean }): void {
+  describeLast(write: {
+    readonly own: View;
+    readonly read: View;
+    readonly released: View;
+    readonly isRmw: boolean;
+  }): void {
     const row = this.rowCount - 1;
     this.#rows.set(row, column.isRmw, Number(write.isRmw));
     this.#setView(row, column.own, write.own);
+    this.#setView(row, column.read, write.read);
     this.#setView(row, column.released, write.released);
+  }
+
+  /** The row whose write a word of memory has now, or -1: older than all rows. */
+  newestAt(address: number): number {
+    for (let row = this.rowCount - 1; row >= 0; row -= 1) {
+      if (this.overlaps(row, address, 1)) {
+        return row;
+      }
+    }
+    return -1;
   }
 
   overlaps(row: number, address: number, wordCount: number): boolean {
@@ -97,21 +116,22 @@ export class WriteHistory implements WriteObserver {
   }
 
   /** What someone who reads what the row wrote knows from then on. */
-  viewOf(row: number, reader: number, readsOwnRmwAsOthers: boolean): View {
-    const isOwn = this.#rows.get(row, column.by) === reader + 1;
-    if (isOwn && !(readsOwnRmwAsOthers && this.#rows.get(row, column.isRmw) === 1)) {
-      return this.#view(row, column.own);
+  viewOf(row: number, reader: number, ownRmw: OwnRmw): View {
+    if (this.#rows.get(row, column.by) !== reader + 1) {
+      return this.viewOfOthers(row);
     }
-    return this.viewOfOthers(row);
+    const own = this.#view(row, column.own);
+    if (this.#rows.get(row, column.isRmw) === 0 || ownRmw === 'as-store') {
+      return own;
+    }
+    return ownRmw === 'as-others' ? this.viewOfOthers(row) : join(own, this.#view(row, column.read));
   }
 
   viewOfOthers(row: number): View {
     if (this.isMultiCopyAtomic) {
       return firstRows(row + 1);
     }
-    const released = this.#view(row, column.released);
-    const self = oneRow(row);
-    return { low: released.low | self.low, high: released.high | self.high };
+    return join(this.#view(row, column.released), oneRow(row));
   }
 
   /** Takes out what makes no difference any more. */
@@ -157,7 +177,7 @@ export class WriteHistory implements WriteObserver {
         return true;
       }
       // What a writer keeps for itself was there before the write, so where views are prefixes it adds nothing.
-      const own = this.isMultiCopyAtomic ? noView : this.viewOf(row, reader.cpu, false);
+      const own = this.isMultiCopyAtomic ? noView : this.viewOf(row, reader.cpu, 'with-read');
       return isWithin(view, reader.known) && isWithin(withoutOne(own, row), reader.known);
     });
   }
@@ -187,6 +207,7 @@ export class WriteHistory implements WriteObserver {
     for (let r = 0; r < last; r += 1) {
       this.#setView(r, column.own, withoutRow(this.#view(r, column.own), row));
       this.#setView(r, column.released, withoutRow(this.#view(r, column.released), row));
+      this.#setView(r, column.read, withoutRow(this.#view(r, column.read), row));
     }
     for (const reader of this.#readers) {
       reader.removeRow(row);
@@ -206,6 +227,7 @@ export class WriteHistory implements WriteObserver {
       rows.set(row, column.by, 0);
       rows.set(row, column.isRmw, 0);
       this.#setView(row, column.own, noView);
+      this.#setView(row, column.read, noView);
     }
   }
 

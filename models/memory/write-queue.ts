@@ -15,9 +15,10 @@ const column = {
   flags: 3,
   view: 4,
   released: 6,
+  read: 8,
   /** Of a fence: what waits for writes and for device output, a byte each. Of a store-conditional: its status register plus 1. */
-  extra: 8,
-  firstWord: 9,
+  extra: 10,
+  firstWord: 11,
 } as const;
 const maxWords = 16;
 
@@ -30,6 +31,8 @@ export interface QueuedWrite {
   readonly isRcsc: boolean;
   readonly isRmw: boolean;
   readonly view: View;
+  /** Of a read-modify-write: what its read knew. */
+  readonly read: View;
   readonly released: View;
   /** Register that is not known until a store-conditional has arrived, or -1. */
   readonly status: number;
@@ -61,7 +64,7 @@ export class WriteQueue {
     return this.#entries.length >= 2 * this.#capacity - 1;
   }
 
-  push({ access, isRelease, isRcsc, isRmw, view, released, status }: QueuedWrite): void {
+  push({ access, isRelease, isRcsc, isRmw, view, read, released, status }: QueuedWrite): void {
     const { kind, address, words } = access;
     assert(words.length <= maxWords, 'a store fits an entry of the store buffer');
     const entries = this.#entries;
@@ -73,6 +76,7 @@ export class WriteQueue {
     entries.set(row, column.flags, flags);
     this.#setView(row, column.view, view);
     this.#setView(row, column.released, released);
+    this.#setView(row, column.read, read);
     entries.set(row, column.extra, status + 1);
     for (let i = 0; i < words.length; i += 1) {
       entries.set(row, column.firstWord + i, words[i] as number);
@@ -191,6 +195,7 @@ export class WriteQueue {
       isRcsc: (flags & flag.rcsc) !== 0,
       isRmw: (flags & flag.rmw) !== 0,
       view: this.view(row),
+      read: this.readOf(row),
       released: this.#view(row, column.released),
       status: entries.get(row, column.extra) - 1,
       blocksLoads: (flags & flag.blocksLoads) !== 0,
@@ -252,6 +257,15 @@ export class WriteQueue {
     return this.#view(row, column.view);
   }
 
+  /** Of a read-modify-write: what its read knew. */
+  readOf(row: number): View {
+    return this.#view(row, column.read);
+  }
+
+  releasedBy(row: number): View {
+    return this.#view(row, column.released);
+  }
+
   isRmw(row: number): boolean {
     return (this.#flags(row) & flag.rmw) !== 0;
   }
@@ -278,10 +292,22 @@ export class WriteQueue {
     return false;
   }
 
-  /** Whether this CPU holds a place until a read-modify-write has arrived. */
+  /**
+   * Whether this CPU holds a place until a read-modify-write has arrived. Behind an own store to the place it need not:
+   * what others write before that store is before the read as well.
+   */
   holds(address: number, wordCount: number): boolean {
     for (let row = 0; row < this.length; row += 1) {
-      if (this.isRmw(row) && this.overlaps(row, address, wordCount)) {
+      if (this.isRmw(row) && this.overlaps(row, address, wordCount) && !this.#hasStoreBefore(row)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  #hasStoreBefore(row: number): boolean {
+    for (let before = 0; before < row; before += 1) {
+      if (this.overlaps(before, this.address(row), this.wordCount(row))) {
         return true;
       }
     }
@@ -303,6 +329,7 @@ export class WriteQueue {
     for (let row = 0; row < this.length; row += 1) {
       this.#setView(row, column.view, withoutRow(this.view(row), historyRow));
       this.#setView(row, column.released, withoutRow(this.#view(row, column.released), historyRow));
+      this.#setView(row, column.read, withoutRow(this.#view(row, column.read), historyRow));
     }
   }
 

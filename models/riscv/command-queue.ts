@@ -11,6 +11,7 @@ import type { TraceEvent } from '../trace-events.ts';
 import { commandBytes, commandType, commandWords, fenceOperands, isIllegal, typeOfCommand } from './commands.ts';
 import type { DirectoryPointer } from './directory-pointer.ts';
 import { type InFlightCommandPorts, InFlightCommands } from './in-flight-commands.ts';
+import { PagePointer } from './page-pointer.ts';
 import { cqcsrBit, QueueRegisters } from './queue-registers.ts';
 import type { RiscvConfig } from './riscv-config.ts';
 
@@ -36,8 +37,8 @@ export class CommandQueue {
   readonly registers: QueueRegisters;
   readonly #config: RiscvConfig;
   readonly #ports: CommandQueuePorts;
-  /** cqb: page number of the ring. */
-  readonly #base: Cell;
+  /** cqb: the ring. */
+  readonly #base: PagePointer;
   readonly #head: Cell;
   readonly #tail: Cell;
   readonly #fetchState: Cell;
@@ -62,7 +63,7 @@ export class CommandQueue {
     this.#config = config;
     this.#ports = ports;
     this.registers = new QueueRegisters(arena);
-    this.#base = new Cell(arena, 'riscv.cqb', ring / 4096);
+    this.#base = new PagePointer(arena, 'riscv.cqb', ring);
     this.#head = new Cell(arena, 'riscv.cqh');
     this.#tail = new Cell(arena, 'riscv.cqt');
     this.#fetchState = new Cell(arena, 'riscv.cq.fetch-state');
@@ -90,8 +91,7 @@ export class CommandQueue {
 
   /** cqb as it is read: the ring's page, and the binary logarithm of its slots less one. */
   get base(): readonly number[] {
-    const ppn = this.#base.get();
-    return [((ppn << 10) | (Math.log2(this.#config.cqSlots) - 1)) >>> 0, ppn >>> 22];
+    return this.#base.withLowBits(Math.log2(this.#config.cqSlots) - 1);
   }
 
   /** A write of cqb: of another ring of the same size, while the queue is off. */
@@ -100,7 +100,7 @@ export class CommandQueue {
     if (this.registers.isOn || this.registers.isBusy || 2 ** ((low & 31) + 1) !== this.#config.cqSlots) {
       unmodelled('a write of cqb while the queue is on, or of another size than the machine was built with');
     }
-    this.#base.set((low >>> 10) + high * 2 ** 22);
+    this.#base.set(((low >>> 10) + high * 2 ** 22) * 4096);
     this.#tail.set(0);
   }
 
@@ -195,7 +195,7 @@ export class CommandQueue {
   #fetchHalf(context: StepContext): void {
     const half = this.#fetchState.get();
     const slot = this.#head.get();
-    const address = this.#base.get() * 4096 + slot * commandBytes + half * 8;
+    const address = this.#base.get() + slot * commandBytes + half * 8;
     if (!this.#ports.memory.contains(address, 8)) {
       this.#stop(cqcsrBit.cqmf, errorBit.memory, context);
       return;

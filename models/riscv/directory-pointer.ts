@@ -2,6 +2,7 @@ import type { Arena } from '../../sim/arena.ts';
 import { unmodelled } from '../../sim/assert.ts';
 import { Cell } from '../../sim/containers.ts';
 import { getAddress, getField, layout } from '../entry-layout.ts';
+import { PagePointer } from './page-pointer.ts';
 import type { RiscvConfig } from './riscv-config.ts';
 
 /** ddtp.iommu_mode (RISC-V IOMMU 6.6). */
@@ -26,18 +27,17 @@ const leafBytes = { base: 32, extended: 64 } as const;
 export class DirectoryPointer {
   readonly #config: RiscvConfig;
   readonly #mode: Cell;
-  /** Page number of the root table: tables are in RAM, so a word is enough. */
-  readonly #table: Cell;
+  readonly #table: PagePointer;
   /** The mode that a write has asked for plus 1, 0: none. While it is not 0, `busy` is 1. */
   readonly #asked: Cell;
-  readonly #askedTable: Cell;
+  readonly #askedTable: PagePointer;
 
   constructor(arena: Arena, config: RiscvConfig) {
     this.#config = config;
     this.#mode = new Cell(arena, 'riscv.ddtp.mode');
-    this.#table = new Cell(arena, 'riscv.ddtp.ppn');
+    this.#table = new PagePointer(arena, 'riscv.ddtp.ppn');
     this.#asked = new Cell(arena, 'riscv.ddtp.asked-mode');
-    this.#askedTable = new Cell(arena, 'riscv.ddtp.asked-ppn');
+    this.#askedTable = new PagePointer(arena, 'riscv.ddtp.asked-ppn');
   }
 
   get mode(): number {
@@ -55,7 +55,7 @@ export class DirectoryPointer {
 
   /** Physical address of the root table. */
   get table(): number {
-    return this.#table.get() * 4096;
+    return this.#table.get();
   }
 
   /** Bits of device IDs that the mode has levels for. */
@@ -74,14 +74,13 @@ export class DirectoryPointer {
 
   /** As the register is read. */
   get words(): readonly number[] {
-    const ppn = this.#table.get();
-    return [((ppn << 10) | (Number(this.busy) << 4) | this.mode) >>> 0, ppn >>> 22];
+    return this.#table.withLowBits((Number(this.busy) << 4) | this.mode);
   }
 
   /** Sets the register before the run. */
   preset(mode: number, table: number): void {
     this.#mode.set(mode);
-    this.#table.set(table / 4096);
+    this.#table.set(table);
   }
 
   /** A write; it takes effect with {@link change}. A mode that the IOMMU does not have leaves the register as it is. */
@@ -100,7 +99,7 @@ export class DirectoryPointer {
       unmodelled(`a change of ddtp.iommu_mode from ${this.mode} to ${mode}, whose outcome is unspecified`);
     }
     this.#asked.set(mode + 1);
-    this.#askedTable.set(getAddress(ddtp.fields.table, value, 0) / 4096);
+    this.#askedTable.set(getAddress(ddtp.fields.table, value, 0));
   }
 
   /** What is waited for before a change is done: to Off, that every request under way has ended (RISC-V IOMMU 6.6). */

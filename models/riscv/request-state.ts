@@ -47,22 +47,16 @@ export class RequestState extends RequestLatch {
   override clear(): void {
     this.forgetContexts();
     this.isWrite.set(0);
+    this.leafRights.set(0);
     this.deviceTag.set(0);
     super.clear();
   }
 
-  /** Forgets what is of no use once the output address is known. */
+  /** Forgets what is of no use once output address and rights are known: equal states should be equal words. */
   forgetContexts(): void {
     clearArray(this.device);
     clearArray(this.process);
-    for (const cell of [
-      this.wordsLeft,
-      this.hasProcess,
-      this.leafRights,
-      this.isGlobal,
-      this.pscidTag,
-      this.gscidTag,
-    ]) {
+    for (const cell of [this.wordsLeft, this.hasProcess, this.isGlobal, this.pscidTag, this.gscidTag]) {
       cell.set(0);
     }
   }

@@ -5,7 +5,7 @@ import { checkInterrupts } from './check-interrupts.ts';
 import { atsHint } from './check-invalidations.ts';
 import { checkVtdMachine, checkVtdRoom } from './check-machine.ts';
 import { checkRiscvMachine, checkRiscvRoom } from './check-riscv-world.ts';
-import { checkSteps } from './check-steps.ts';
+import { checkSteps, loadedNames } from './check-steps.ts';
 import { type Problem, reference, wrong } from './problem.ts';
 import { isRiscv, type World, type WorldTask } from './schema.ts';
 
@@ -17,6 +17,7 @@ export function checkReferences(world: World): readonly Problem[] {
   const problems = [
     ...(isRiscv(world) ? checkRiscvMachine(world) : [...checkVtdMachine(world), ...checkInterrupts(world)]),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
+    ...checkForbidden(world),
   ];
   if (problems.length > 0) {
     return problems;
@@ -37,6 +38,16 @@ function checkTask(world: World, name: string, task: WorldTask): readonly Proble
     return checkSteps(world, task.steps, ['tasks', name, 'steps']);
   }
   return checkFlow(world, { name: task.flow, values: task.with, path: ['tasks', name] });
+}
+
+/** An outcome speaks of values that loads of tasks give. */
+function checkForbidden({ forbidden, tasks }: World): readonly Problem[] {
+  const known = Object.entries(tasks).flatMap(([name, task]) =>
+    'steps' in task ? loadedNames(task.steps).map((value) => `${name}.${value}`) : [],
+  );
+  return forbidden.flatMap((outcome, i) =>
+    Object.keys(outcome).flatMap((name) => reference('value', name, known, ['forbidden', i, name])),
+  );
 }
 
 /** A function without ATS asks for no translations; with it, it needs entries that let it. */

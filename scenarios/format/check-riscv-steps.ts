@@ -23,7 +23,7 @@ export function riscvStepRules(world: RiscvWorld): StepRules {
         ];
       }
       if ('free' in step) {
-        return checkPage(world, step.free, [...path, 'free']);
+        return checkFreed(world, step.free, [...path, 'free']);
       }
       return 'passed' in step ? checkIommu(world, step.passed, [...path, 'passed']) : [];
     },
@@ -161,6 +161,18 @@ function checkPage(world: RiscvWorld, name: string, path: Path): readonly Proble
   return Object.hasOwn(world.platform.devices, name)
     ? [wrong(path, `"${name}" is a device, not a page`, `name one of its entries, as in ${name}.dc`)]
     : [];
+}
+
+/** What is freed is a page, or a table, as a whole. */
+function checkFreed(world: RiscvWorld, text: string, path: Path): readonly Problem[] {
+  const place = parseRiscvPlace(text);
+  if (place === undefined) {
+    return [];
+  }
+  if (place.letter !== undefined || place.isHigh || (place.structure !== undefined && place.structure !== 'table')) {
+    return [wrong(path, 'what is freed is a page of memory, or the table that domain.table[iova] leads to')];
+  }
+  return place.structure === undefined ? checkPage(world, place.name, path) : checkOwner(world, place, path);
 }
 
 /** What an entry becomes is of its kind: a context leads to a domain, a leaf PTE to a page, one above it to its table. */

@@ -88,6 +88,15 @@ function checkRegister(name: string, path: Path, registers: ReadonlySet<string>)
   return [wrong(path, `no load here gives "${name}"`, hint)];
 }
 
+/** Names that loads of the steps give. */
+export function loadedNames(steps: readonly InlineStep[]): readonly string[] {
+  return steps.flatMap((step) => {
+    if ('load' in step) return [step.load.as];
+    if ('if' in step) return [...loadedNames(step.do), ...loadedNames(step.else)];
+    return 'repeat' in step ? loadedNames(step.steps) : [];
+  });
+}
+
 function registersOf(steps: readonly InlineStep[]): readonly string[] {
   return steps.flatMap((step) => {
     if ('load' in step) return [step.load.as];

@@ -107,7 +107,7 @@ function namedPtes({ tasks }: RiscvWorld, structure: 'pte' | 'table'): readonly 
 export function pagesOfSteps({ tasks }: RiscvWorld): readonly string[] {
   const steps = Object.values(tasks).flatMap((task) => ('steps' in task ? allSteps(task.steps) : []));
   const names = steps.flatMap((step) => {
-    if ('free' in step) return [step.free];
+    if ('free' in step) return pageOfRiscvPlace(step.free) ?? [];
     const targets = 'begin' in step ? step.begin.targets : 'end' in step ? [step.end.target] : [];
     return targets.flatMap((target) => (typeof target === 'object' && 'page' in target ? [target.page] : []));
   });

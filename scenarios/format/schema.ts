@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { interruptRequest, interrupts } from './interrupt-schema.ts';
 import { riscvPlatform } from './riscv-platform-schema.ts';
 import { riscvDomain, riscvStart } from './riscv-world-schema.ts';
-import { address, bareName, name, pasid } from './scalar-schemas.ts';
+import { address, bareName, name, pasid, word64 } from './scalar-schemas.ts';
 import { flowArguments, riscvStep, vtdStep } from './steps-schema.ts';
 import { vtdPlatform } from './vtd-platform-schema.ts';
 import { vtdDomain, vtdStart } from './vtd-world-schema.ts';
@@ -50,6 +50,19 @@ const vtdTask = z.union([
 
 const riscvTask = z.union([flowTask, z.strictObject({ cpu, idleSteps, steps: z.array(riscvStep).min(1) }), dmaTask]);
 
+/** Values that loads of tasks have given, as `task.name: value`; of one outcome all together. */
+const forbidden = z
+  .array(
+    z
+      .record(z.string().regex(/^[a-z][a-z0-9-]*\.[a-z][a-z0-9-]*$/, 'a value is task.name'), word64)
+      .refine((outcome) => Object.keys(outcome).length > 0, { message: 'an outcome has at least one value' }),
+  )
+  .max(16)
+  .default([])
+  .describe(
+    'Outcomes that break the rule forbidden-outcome: what loads of tasks gave, by task.name, all of it together.',
+  );
+
 const limits = z.strictObject({
   maxEvents: z.int().min(1).max(100_000_000).default(20_000),
   maxTimeNs: z.int().min(1).max(Number.MAX_SAFE_INTEGER).default(600_000_000_000),
@@ -79,6 +92,7 @@ export const vtdWorldSchema = z.strictObject({
   start: vtdStart.prefault({}),
   interrupts: interrupts.prefault({}),
   tasks: tasksOf(vtdTask),
+  forbidden,
   limits: limits.prefault({}),
 });
 
@@ -88,6 +102,7 @@ export const riscvWorldSchema = z.strictObject({
   domains: domainsOf(riscvDomain),
   start: riscvStart.prefault({}),
   tasks: tasksOf(riscvTask),
+  forbidden,
   limits: limits.prefault({}),
 });
 
@@ -184,5 +199,6 @@ export const scenarioSchema = z.strictObject({
   start: z.union([vtdStart, riscvStart]).prefault({}),
   interrupts: vtdWorldSchema.shape.interrupts,
   tasks: tasksOf(z.union([...vtdTask.options, z.strictObject({ cpu, idleSteps, steps: z.array(riscvStep).min(1) })])),
+  forbidden: vtdWorldSchema.shape.forbidden,
   limits: vtdWorldSchema.shape.limits,
 });

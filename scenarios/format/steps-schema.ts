@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { barrierNames } from '../../models/memory/barriers.ts';
 import { placePattern } from './place.ts';
 import { riscvPlacePattern } from './riscv-place.ts';
 import { address, name, pasid, word64, word128 } from './scalar-schemas.ts';
@@ -6,7 +7,15 @@ import { address, name, pasid, word64, word128 } from './scalar-schemas.ts';
 /** A driver flow and its parameters. */
 export const flowArguments = z.record(z.string(), z.union([z.string(), z.int(), z.boolean()])).default({});
 
-const barrierName = z.enum(['smp_wmb', 'smp_rmb', 'smp_mb', 'dma_wmb', 'dma_rmb', 'wmb', 'rmb', 'mb']);
+const barrierName = z.enum(barrierNames);
+const storeOrder = z
+  .enum(['relaxed', 'release'])
+  .default('relaxed')
+  .describe('release: smp_store_release; relaxed: WRITE_ONCE.');
+const loadOrder = z
+  .enum(['relaxed', 'acquire', 'dependent'])
+  .default('relaxed')
+  .describe('acquire: smp_load_acquire; dependent: at an address that the load before gave; relaxed: READ_ONCE.');
 
 /** Steps for one IOMMU: `place` and `target` are how entries and what they become are written, `own` its own steps. */
 function simpleSteps<P extends z.ZodType, T extends z.ZodType, const O extends readonly z.ZodType[]>(
@@ -20,9 +29,10 @@ function simpleSteps<P extends z.ZodType, T extends z.ZodType, const O extends r
         to: place,
         value: word128,
         bits: z.union([z.literal(32), z.literal(64), z.literal(128)]).default(64),
+        order: storeOrder,
       }),
     }),
-    z.strictObject({ load: z.strictObject({ from: place, as: name }) }),
+    z.strictObject({ load: z.strictObject({ from: place, as: name, order: loadOrder }) }),
     z.strictObject({ fence: barrierName }),
     ...own,
     z.strictObject({ wait: z.strictObject({ for: place, value: z.int().min(0).max(0xffff_ffff) }) }),
@@ -178,7 +188,11 @@ export const riscvStep = nested(
     z.strictObject({
       passed: z.int().min(0).max(1).describe('Waits until cqh of this IOMMU is past all that the task submitted.'),
     }),
-    z.strictObject({ free: name.describe('Gives a page of memory back.') }),
+    z.strictObject({
+      free: riscvPlace.describe(
+        'Gives a page of memory back, or with domain.table[iova] the page-table page it leads to.',
+      ),
+    }),
   ]),
 );
 

@@ -32,6 +32,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   pointer: address,
   words,
   before: words,
+  newest: words,
   cpu: fc.integer({ min: 0, max: 2 }),
   name: fc.constantFrom('dma_wmb', 'smp_mb'),
   register: fc.constant('IQT'),

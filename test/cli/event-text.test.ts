@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { eventText } from '../../cli/event-text.ts';
 import { createNameBook } from '../../cli/name-book.ts';
+import { atsInval, atsPrgr, iodirInvalDdt, iodirInvalPdt, iofence, iotinval } from '../../models/riscv/commands.ts';
 import { type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
 import { encodeDescriptor } from '../../models/vtd/descriptors.ts';
 import { encodeContextEntry } from '../../models/vtd/entries/context-entry.ts';
@@ -61,6 +62,11 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
   ],
   [{ kind: 'load', address: entryAddress, words: [0x41, 0] }, 'load nic.pasid[1] q0 = 0x41'],
   [{ kind: 'barrier', name: 'dma_wmb' }, 'dma_wmb'],
+  [
+    { kind: 'older-value-seen', address: entryAddress, words: [0, 0], newest: [5, 0] },
+    'load nic.pasid[1] q0 = 0, where memory has 0x5',
+  ],
+  [{ kind: 'value-read', name: 'inv.r0', words: [1, 0] }, 'inv.r0 = 0x1'],
   [{ kind: 'line-flushed', address: entryAddress }, 'clflush nic.pasid[1]'],
   [{ kind: 'line-evicted', address: entryAddress }, 'write back nic.pasid[1] (eviction)'],
   [{ kind: 'prefetch', sid: 0x10, pasid: 1, iova: 0x1000 }, 'prefetch for 00:02.0 PASID 1: 0x1000'],
@@ -222,7 +228,49 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     'invalidate device TLB: no PASID, page 0x1000',
   ],
   [{ kind: 'descriptor-fetched', slot: 1, words: [...waitWords] }, 'fetch descriptor 1: wait'],
-  [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0] }, 'fetch descriptor 1: other'],
+  [{ kind: 'descriptor-fetched', slot: 1, words: [15, 0, 0, 0, 0, 0, 0, 0] }, 'fetch descriptor 1: other'],
+  [{ kind: 'descriptor-fetched', slot: 1, words: [0x7f, 0, 0, 0] }, 'fetch command 1: no command'],
+  ...(
+    [
+      [iotinval('vma', {}), 'IOTINVAL.VMA all'],
+      [iotinval('vma', { pscid: 5, pages: { firstPage: 2, pageCount: 1 } }), 'IOTINVAL.VMA PSCID 5, page 0x2000'],
+      [
+        iotinval('gvma', { gscid: 3, pages: { firstPage: 16, pageCount: 16 } }),
+        'IOTINVAL.GVMA GSCID 3, 16 pages at 0x10000',
+      ],
+      [iofence({ reads: true, writes: true, store: { address: 0x1000, data: 1 } }), 'IOFENCE.C PR PW AV'],
+      [iofence({ reads: false, writes: false }), 'IOFENCE.C'],
+      [iodirInvalDdt(), 'IODIR.INVAL_DDT all'],
+      [iodirInvalDdt(0x10), 'IODIR.INVAL_DDT 00:02.0'],
+      [iodirInvalPdt(0x10, 7), 'IODIR.INVAL_PDT 00:02.0, process 7'],
+      [atsInval({ sid: 0x10, pasid: 7, global: false, firstPage: 1, pageCount: 1 }), 'ATS.INVAL 00:02.0, PASID 7'],
+      [atsInval({ sid: 0x10, pasid: -1, global: false, firstPage: 1, pageCount: 1 }), 'ATS.INVAL 00:02.0'],
+      [atsPrgr({ sid: 0x10, pasid: -1, group: 1, response: 0 }), 'ATS.PRGR'],
+    ] as const
+  ).map(([words, text]): [TraceEvent, string] => [
+    { kind: 'descriptor-fetched', slot: 1, words: [...words] },
+    `fetch command 1: ${text}`,
+  ]),
+  [
+    { kind: 'invalidation-done', invalidation: 'ddt', granularity: 'device', sidMask: 0xffff, ...tags },
+    'invalidate DDT cache: 0a:11.5',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'pdt', granularity: 'pasid', sidMask: 0xffff, ...tags },
+    'invalidate PDT cache: 0a:11.5, process 1',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'vma', granularity: 'domain', sidMask: 0xffff, ...tags },
+    'invalidate first-stage translations: PSCID 5',
+  ],
+  [
+    { kind: 'invalidation-done', invalidation: 'vma', granularity: 'page', sidMask: 0xffff, ...tags, did: -1 },
+    'invalidate first-stage translations: page 0x1000',
+  ],
+  [{ kind: 'cache-hit', cache: 'ioatc', ...tags, pasid: -1, iova: 0x1010 }, 'hit in IOATC: PSCID 5'],
+  [{ kind: 'cache-hit', cache: 'ddt-cache', ...tags, pasid: -1, iova: 0x1010 }, 'hit in DDT cache: 0a:11.5, PSCID 5'],
+  [{ kind: 'fence-done', slot: 3, reads: true, writes: false }, 'IOFENCE.C in slot 3 is complete'],
+  [{ kind: 'fence-done', slot: 3, reads: true, writes: true }, 'IOFENCE.C in slot 3 is complete, writes are in memory'],
   [
     { kind: 'invalidation-done', invalidation: 'pasid-cache', granularity: 'pasid', sidMask: 0xffff, ...tags },
     'invalidate PASID cache: DID 5, PASID 1',

@@ -1,4 +1,5 @@
 import { EntryRegistry } from '../../models/entry-registry.ts';
+import type { RequestWalker } from '../../models/iommu/iommu.ts';
 import { PhysicalMemory } from '../../models/memory/physical-memory.ts';
 import type { AtsConfig } from '../../models/pcie/ats-config.ts';
 import { AtsEndpoint } from '../../models/pcie/ats-endpoint.ts';
@@ -16,6 +17,9 @@ import { RiscvIommu, riscvRegister } from '../../models/riscv/riscv-iommu.ts';
 import type { Structure } from '../../models/trace-events.ts';
 import { type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
 import { Arena } from '../../sim/arena.ts';
+import { assert } from '../../sim/assert.ts';
+import { Cell } from '../../sim/containers.ts';
+import { Search } from '../../sim/exploration/search.ts';
 import { Kernel } from '../../sim/kernel.ts';
 import { type Flow, Operation, WaitUntil } from '../../sim/operation.ts';
 import type { Scheduler } from '../../sim/scheduler.ts';
@@ -62,6 +66,8 @@ export interface RiscvSketch {
   readonly tasks?: Readonly<Record<string, (world: RiscvWorld) => Flow>>;
   /** Memory before the run; entries it tracks are followed. */
   readonly prepare?: (world: RiscvWorld) => void;
+  /** Observers, whose ghost state is in cells of the world; the answer reads them when a run has come to rest. */
+  readonly watch?: (world: RiscvWorld) => () => string;
 }
 
 /** One run, recorded. */
@@ -89,6 +95,7 @@ export class RiscvWorld {
   readonly #pages = new Map<string, number>();
   #nextPage = 1;
   readonly #ddtp: DirectoryPointer;
+  readonly #seen: (() => string) | undefined;
 
   constructor(sketch: RiscvSketch) {
     this.config = {
@@ -135,8 +142,14 @@ export class RiscvWorld {
       const name = `${endpoint.name} device TLB`;
       kernel.addProcess({ name, kind: 'engine', body: endpoint.invalidationStep() });
     }
+    this.#seen = sketch.watch?.(this);
     registry.announce();
     kernel.seal();
+  }
+
+  /** A word of ghost state. */
+  cell(name: string): Cell {
+    return new Cell(this.arena, `ghost.${name}`);
   }
 
   /** Address of a page by its name, all zero at first; `count` pages in a row, aligned to their size. */
@@ -240,6 +253,31 @@ export class RiscvWorld {
     return runOf(outcome, records);
   }
 
+  /** What can be seen at the end of a run, over every schedule there is: by search, or by brute force. */
+  explore(): ReadonlySet<string> {
+    const seen = this.#seen;
+    assert(seen !== undefined, 'the world is watched');
+    const ends = new Set<string>();
+    const search = new Search(this.kernel, {
+      reduces: true,
+      keepsWindows: false,
+      isExact: false,
+      maxPreemptions: undefined,
+      onViolation: ({ rule }) => ends.add(rule),
+      onRest: () => {
+        if (this.kernel.stepper.violations.length === 0) {
+          ends.add(seen());
+        }
+      },
+    });
+    while (search.advance(100_000)) {
+      assert(search.progress.transitions < 3_000_000, 'the world is small');
+    }
+    assert(search.progress.cutShort === '', `the search is complete: ${search.progress.cutShort}`);
+    search.close();
+    return ends;
+  }
+
   /** What `observe` says of each run, over every schedule there is. */
   outcomes<T>(observe: (run: RiscvRun) => T, maxSchedules = 100_000): ReadonlySet<T> {
     const found = new Set<T>();
@@ -284,6 +322,23 @@ interface MappingSketch {
   readonly address: number;
   readonly leafLevel?: number;
   readonly flags?: PageTableEntryValues;
+}
+
+/** Requests that software itself makes, so that tests can say when. */
+const walkers = new WeakMap<RiscvWorld, RequestWalker>();
+
+/** One request of the software itself; see {@link addRequests}. */
+export function request(
+  w: RiscvWorld,
+  asked: { sid?: number; pasid?: number; iova?: number; write?: boolean } = {},
+): Flow {
+  return (walkers.get(w) as RequestWalker).dma({ sid: 1, pasid: -1, iova: 0x1000, write: false, ...asked });
+}
+
+/** For `watch`: lets software make requests. */
+export function addRequests(w: RiscvWorld): () => string {
+  walkers.set(w, w.iommu.addWalker('software'));
+  return () => '';
 }
 
 /** A leaf entry that lets everything pass, but for what `flags` says. */

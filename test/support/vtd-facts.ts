@@ -22,6 +22,7 @@ export function factsOf(
   domains: readonly string[],
 ): CheckerFacts {
   return {
+    forbidden: [],
     entryCount: registry.list().length,
     pageCount: config.memoryPages,
     domains: domains.map((name) => domainFacts(driver.domain(name), registry)),

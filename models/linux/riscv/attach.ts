@@ -43,6 +43,12 @@ const directoryParameters = {
     values: ['dma_wmb', 'none'],
     default: 'dma_wmb',
   },
+  mixed: {
+    type: 'choice',
+    summary: 'A context of old and new words that a device uses before the attach is over: an error, or not a matter.',
+    values: ['error', 'tolerated'],
+    default: 'error',
+  },
   wipe: question('The last bond with an IOMMU takes along what is cached of the PSCID.'),
 } as const;
 
@@ -56,6 +62,7 @@ function directoryOptions(values: DirectoryArguments): DirectoryUpdateOptions {
     invalidatesAfter: isYes(values.invalidateAfter, traits.invalidatesAfter),
     ordersValid: values.validBarrier === 'dma_wmb',
     invalidatesCleared: values.invalidateCleared,
+    toleratesMixed: values.mixed === 'tolerated',
   };
 }
 

@@ -50,9 +50,9 @@ export function* linkBond(riscv: RiscvDriver, cpu: Cpu, { domain, device }: Pair
 export function* unlinkBond(riscv: RiscvDriver, cpu: Cpu, { domain, device }: Pair, wipes: boolean): Flow {
   const bonds = riscv.bonds(domain);
   yield cpu.lock(bonds.lockAddress, `${domain.name}->lock`);
-  const { found, others } = yield* scan(cpu, bonds, device);
+  const { found, at, others } = yield* scan(cpu, bonds, device);
   if (found !== undefined) {
-    yield bonds.remove(cpu, found);
+    yield bonds.remove(cpu, found, at);
   }
   yield cpu.unlock(bonds.lockAddress);
   if (others === 0 && wipes) {
@@ -65,14 +65,20 @@ export function* unlinkBond(riscv: RiscvDriver, cpu: Cpu, { domain, device }: Pa
   }
 }
 
+interface Found {
+  readonly found: Bond | undefined;
+  /** What comes before it on the list. */
+  readonly at: number;
+  /** Other bonds with its IOMMU. */
+  readonly others: number;
+}
+
 /** The bond of a device, and how many others there are with its IOMMU; the walk ends when it knows both. */
-function* scan(
-  cpu: Cpu,
-  bonds: BondList,
-  device: RiscvDevice,
-): Flow<{ readonly found: Bond | undefined; readonly others: number }> {
+function* scan(cpu: Cpu, bonds: BondList, device: RiscvDevice): Flow<Found> {
   let found: Bond | undefined;
+  let at = bonds.head;
   let others = 0;
+  let last = bonds.head;
   for (
     let node = Number(yield* cpu.load64(bonds.head));
     node !== bonds.head && (found === undefined || others === 0);
@@ -81,9 +87,11 @@ function* scan(
     const bond = bonds.bondAt(node);
     if (found === undefined && bond.device === device) {
       found = bond;
+      at = last;
     } else if (bond.device.iommu === device.iommu) {
       others += 1;
     }
+    last = node;
   }
-  return { found, others };
+  return { found, at, others };
 }

@@ -7,9 +7,11 @@ import type { MemoryRange } from '../../memory/memory-range.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { RiscvDevice } from './domains.ts';
 
-/** struct list_head: next, then prev, 8 bytes each. */
-export const listHeadBytes = 16;
-const prev = 8;
+/**
+ * struct list_head as far as it is in memory: `next`. Nobody looks at `prev` but who holds the lock, and to them it is
+ * what `next` says, so the stores to it can make no difference and are left out.
+ */
+export const linkBytes = 8;
 
 /** struct riscv_iommu_bond: a device that a domain is attached to. Its `dev` is set before the bond is on any list. */
 export interface Bond {
@@ -48,17 +50,17 @@ export class BondList {
   constructor(name: string, ports: BondListPorts, maxDevices: number) {
     this.name = name;
     this.#ports = ports;
-    this.head = ports.place(`${name}->bonds`, listHeadBytes);
+    this.head = ports.place(`${name}->bonds`, linkBytes);
     this.lockAddress = ports.place(`${name}->lock`, 4);
     this.#turns = new WordArray(ports.arena, `linux.${name}.bond-turns`, maxDevices);
-    this.#initialise(this.head, { next: this.head, prev: this.head });
+    this.#initialise(this.head, this.head);
   }
 
   /** Before the run: a device that may be attached. */
   addDevice(device: RiscvDevice): void {
     for (let turn = 0; turn < bondsPerDevice; turn += 1) {
       const suffix = turn === 0 ? '' : ` #${turn + 1}`;
-      const address = this.#ports.place(`${this.name} bond ${device.name}${suffix}`, listHeadBytes);
+      const address = this.#ports.place(`${this.name} bond ${device.name}${suffix}`, linkBytes);
       this.#bonds.set(address, { address, device });
     }
   }
@@ -74,10 +76,8 @@ export class BondList {
         break;
       }
     }
-    const next = read(at);
-    this.#initialise(bond.address, { next, prev: at });
-    this.#ports.memory.initialise(at, [bond.address, 0]);
-    this.#ports.memory.initialise(next + prev, [bond.address, 0]);
+    this.#initialise(bond.address, read(at));
+    this.#initialise(at, bond.address);
   }
 
   /** kzalloc: the memory of a bond that is not in use. */
@@ -92,7 +92,7 @@ export class BondList {
 
   /** What a walk loads from: `next` of each list_head. */
   get links(): readonly MemoryRange[] {
-    return [this.head, ...this.#bonds.keys()].map((address) => ({ address, byteCount: 8 }));
+    return [this.head, ...this.#bonds.keys()].map((address) => ({ address, byteCount: linkBytes }));
   }
 
   bondAt(address: number): Bond {
@@ -104,19 +104,14 @@ export class BondList {
   /** list_add_rcu: `publish` says how the bond becomes reachable, which is what readers pair with. */
   *addAfter(cpu: Cpu, bond: Bond, place: { at: number; next: number; publish: 'release' | 'relaxed' }): Flow {
     const { at, next, publish } = place;
-    // In one step: who finds the bond looks at nothing but `next`.
-    yield cpu.storeBlock(bond.address, [next, 0, at, 0]);
+    yield cpu.store64(bond.address, BigInt(next));
     yield cpu.store64(at, BigInt(bond.address), publish);
-    yield cpu.store64(next + prev, BigInt(bond.address));
   }
 
-  /** list_del_rcu: its own `next` stays, for those who are looking at it. */
-  *remove(cpu: Cpu, bond: Bond): Flow {
-    const next = Number(yield* cpu.load64(bond.address));
-    const before = Number(yield* cpu.load64(bond.address + prev));
-    yield cpu.store64(next + prev, BigInt(before));
-    yield cpu.store64(before, BigInt(next));
-    yield cpu.store64(bond.address + prev, listPoison);
+  /** list_del_rcu of a bond that comes after `at`: its own `next` stays, for those who are looking at it. */
+  *remove(cpu: Cpu, bond: Bond, at: number): Flow {
+    const next = yield* cpu.load64(bond.address, 'dependent');
+    yield cpu.store64(at, next);
   }
 
   /** kzalloc, as a step of its own would show nothing. */
@@ -124,10 +119,7 @@ export class BondList {
     return new Note('kzalloc of a bond', () => this.take(device));
   }
 
-  #initialise(address: number, links: { readonly next: number; readonly prev: number }): void {
-    this.#ports.memory.initialise(address, [links.next, 0, links.prev, 0]);
+  #initialise(address: number, next: number): void {
+    this.#ports.memory.initialise(address, [next, 0]);
   }
 }
-
-/** LIST_POISON2, with what CONFIG_ILLEGAL_POINTER_VALUE adds on RISC-V. */
-const listPoison = 0xdead_0000_0000_0122n;

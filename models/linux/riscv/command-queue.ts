@@ -76,9 +76,12 @@ export class CommandQueue {
     const prod = Number(yield* cpu.fetchAdd(prodAddress, { widthBits: 32, value: 1n, order: 'full' }));
     const slot = prod & this.#mask;
     yield this.#note([slot]);
-    const head = Number(yield* cpu.load32(headAddress));
-    if (prod - head >= this.#mask) {
-      yield this.#waitForRoom(cpu, prod, head);
+    // Until the ring has been filled once the head makes no difference, wherever it is: that load is left out.
+    if (prod >= this.#mask) {
+      const head = Number(yield* cpu.load32(headAddress));
+      if (prod - head >= this.#mask) {
+        yield this.#waitForRoom(cpu, prod, head);
+      }
     }
     yield cpu.storeBlock(ringAddress + slot * commandBytes, command);
     yield cpu.waitForWord(tail, prod, 'its turn to ring the doorbell');

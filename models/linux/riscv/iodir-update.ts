@@ -18,6 +18,8 @@ export interface DirectoryUpdateOptions {
   readonly ordersValid: boolean;
   /** A context that has been cleared is invalidated before it is written. */
   readonly invalidatesCleared: boolean;
+  /** What a device does before the update is over is nobody's matter: a context of old and new words may be used. */
+  readonly toleratesMixed: boolean;
 }
 
 /*  CPU                                         IOMMU
@@ -41,7 +43,11 @@ export function* updateDirectory(
   const { contextAddress, contextWordCount } = device;
   const queue = riscv.queue(device.iommu);
   const final = contextWords(target, contextWordCount);
-  yield riscv.beginUpdate(contextAddress, [new Uint32Array(contextWordCount), final]);
+  yield riscv.beginUpdateFrom(contextAddress, (before) => [
+    new Uint32Array(contextWordCount),
+    ...(options.toleratesMixed ? mixedContexts(before, final) : []),
+    final,
+  ]);
   const errors = yield* queue.errorsSoFar(cpu);
   const cleared = yield* clear(riscv, cpu, device, options);
   if (cleared.length > 0) {
@@ -52,6 +58,18 @@ export function* updateDirectory(
     yield queue.sync(cpu, since);
   }
   yield riscv.endUpdate(contextAddress, final);
+}
+
+/** What a fetch of one word after the other may make of a context whose fsc and ta change before V is set. */
+function mixedContexts(before: readonly number[], final: Uint32Array): readonly Uint32Array[] {
+  const takes = [[word.fsc, word.ta], [word.fsc], [word.ta]] as const;
+  return takes.map((old) => {
+    const mixed = final.slice();
+    for (const offset of old) {
+      mixed.set(before.slice(offset / 4, offset / 4 + 2), offset / 4);
+    }
+    return mixed;
+  });
 }
 
 /** The first loop: takes the context out of use. Gives the commands that are sent and not fenced yet. */

@@ -2,8 +2,11 @@ import { assert } from '../../../sim/assert.ts';
 import { type PhysicalMemory, pageBytes } from '../../memory/physical-memory.ts';
 import { isPaging, type RiscvDomain, type RiscvLeaf, type RiscvMode, type RiscvStage } from './domains.ts';
 
-/** Guest-physical addresses of a nested domain: above all RAM, so that a walk that forgets the second stage fails. */
-const guestBase = 0x4000_0000;
+/**
+ * Guest-physical addresses of a nested domain: above all RAM, so that a walk that forgets the second stage fails, and
+ * with a bit in the upper half of a PTE.
+ */
+const guestBase = 0x4_0000_0000;
 const levelsOf = { sv39: 3, sv48: 4, sv57: 5 } as const;
 const entriesPerTable = 512;
 /** A second-stage root has 2 more index bits: 16 KB, aligned to that. */

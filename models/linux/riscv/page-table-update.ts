@@ -10,8 +10,15 @@ import { asVersion, barriers, traitOr, versions, versionTraits } from './version
 const source =
   'drivers/iommu/riscv/iommu.c (riscv_iommu_iotlb_inval, riscv_iommu_iotlb_sync), generic_pt, v4, v5 and 7.0';
 
-/** How a PTE is written: WRITE_ONCE, a compare-and-exchange, or two stores of 32 bits. */
-export const pteStores = ['plain', 'cmpxchg-relaxed', 'cmpxchg', 'halves'] as const;
+/** How a PTE is written: WRITE_ONCE, a compare-and-exchange, or two stores of 32 bits, the half with V first or last. */
+export const pteStores = [
+  'plain',
+  'cmpxchg-relaxed',
+  'cmpxchg',
+  'halves',
+  'upper-half-first',
+  'upper-half-wmb',
+] as const;
 type PteStore = (typeof pteStores)[number];
 
 function* storePte(
@@ -27,6 +34,14 @@ function* storePte(
       yield cpu.store32(address, to & 0xffff_ffffn);
       yield cpu.store32(address + 4, to >> 32n);
       return;
+    case 'upper-half-first':
+    case 'upper-half-wmb':
+      yield cpu.store32(address + 4, to >> 32n);
+      if (store === 'upper-half-wmb') {
+        yield cpu.barrier('smp_wmb');
+      }
+      yield cpu.store32(address, to & 0xffff_ffffn);
+      return;
     default: {
       const order = store === 'cmpxchg' ? 'full' : 'relaxed';
       yield cpu.compareExchange(address, { widthBits: 64, expected: from, desired: to, order });
@@ -41,7 +56,8 @@ const whichPage = {
 
 const pteStore = {
   type: 'choice',
-  summary: 'How the PTE is written: one store, a relaxed or a fully ordered cmpxchg, or two 32-bit stores.',
+  summary:
+    'How the PTE is written: one store, a relaxed or a fully ordered cmpxchg, or two 32-bit stores, V first or last.',
   values: pteStores,
   default: 'plain',
 } as const;

@@ -7,7 +7,7 @@ import type { MemoryRange } from '../../memory/memory-range.ts';
 import type { PhysicalMemory } from '../../memory/physical-memory.ts';
 import type { SystemTrace } from '../../trace-events.ts';
 import type { PageAllocator } from '../page-allocator.ts';
-import { BondList, listHeadBytes } from './bond-list.ts';
+import { BondList } from './bond-list.ts';
 import { CommandQueue, type CommandQueueOptions } from './command-queue.ts';
 import { isPaging, type RiscvDevice, type RiscvDomain, type RiscvLeaf } from './domains.ts';
 import { Pscids } from './pscids.ts';
@@ -195,8 +195,7 @@ export class RiscvDriver {
       ...queues.map((address) => ({ address, byteCount: 4 })),
       ...(leaf === undefined ? [] : [{ address: leaf.address, byteCount: 8 }]),
       ...(walks === undefined ? [] : this.bonds(walks).links),
-      // Who unlinks a bond loads `prev`, too.
-      ...bonds.map(({ address }) => ({ address, byteCount: listHeadBytes })),
+      ...bonds,
       ...(attaches === undefined ? [] : [{ address: attaches.contextAddress, byteCount: 32 }]),
     ];
   }
@@ -205,6 +204,20 @@ export class RiscvDriver {
   beginUpdate(entryAddress: number, targets: readonly ArrayLike<number>[], hitless = false): Note {
     const entry = this.registry.entryAt(entryAddress);
     return new Note('update begins', () => this.registry.beginUpdate(entry, targets, hitless));
+  }
+
+  /** The same where what it may become has to do with what it is now, in memory. */
+  beginUpdateFrom(
+    entryAddress: number,
+    targetsFrom: (before: readonly number[]) => readonly ArrayLike<number>[],
+  ): Note {
+    const { memory } = this.#ports;
+    const entry = this.registry.entryAt(entryAddress);
+    const { wordCount } = this.registry.modelOf(entry);
+    return new Note('update begins', () => {
+      const before = Array.from({ length: wordCount }, (_, i) => memory.read(entryAddress + i * 4) >>> 0);
+      this.registry.beginUpdate(entry, targetsFrom(before), false);
+    });
   }
 
   /** Declares that software takes the change as complete: nothing older may be in use from here. */

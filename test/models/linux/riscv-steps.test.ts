@@ -8,12 +8,11 @@ function stepsOf(flow: string, values: Values, sketch: Partial<RiscvDriverSketch
   return new RiscvDriverWorld({ ...sketch, tasks: { driver: [[flow, values]] } }).run().steps;
 }
 
-/** riscv_iommu_cmd_send, facts 2.2 steps 1 to 8, for the slot. */
+/** riscv_iommu_cmd_send for the slot, while the ring has not been filled once: q->head is not looked at. */
 function send(slot: number, without: readonly string[] = []): readonly string[] {
   return [
     'R cmdq.prod',
     'W cmdq.prod',
-    'R cmdq.head',
     slot === 0 ? 'W ring 0' : `W ring 0+${slot * 16}`,
     'dma_wmb',
     `W cqt=${slot + 1}`,
@@ -26,10 +25,9 @@ function send(slot: number, without: readonly string[] = []): readonly string[] 
 const link = [
   'W a->lock',
   'R a->bonds',
-  // list_add_rcu: new.next and new.prev in one step, prev.next, next.prev
+  // list_add_rcu: new.next, prev.next
   'W a bond nic',
   'W a->bonds',
-  'W a->bonds+8',
   'W a->lock',
 ];
 const unlink = [
@@ -38,10 +36,7 @@ const unlink = [
   'R a bond nic',
   // list_del_rcu
   'R a bond nic',
-  'R a bond nic+8',
-  'W a->bonds+8',
   'W a->bonds',
-  'W a bond nic+8',
   'W a->lock',
 ];
 const writeContext = ['R nic context', 'W nic context+24', 'W nic context+16', 'dma_wmb', 'W nic context'];
@@ -84,7 +79,7 @@ describe('riscv/attach-paging', () => {
       ...writeContext,
     ]);
     const moved = attach({ version: 'v5-posted', domain: 'b' }, { attach: bonds, domains: twoDomains });
-    expect(moved.slice(7, 13)).toEqual(['R nic context', ...writeContext]);
+    expect(moved.slice(6, 12)).toEqual(['R nic context', ...writeContext]);
   });
 
   it.each([

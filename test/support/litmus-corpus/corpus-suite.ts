@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { exploreLitmus, type LitmusOutcome } from '../../../litmus/explore-litmus.ts';
 import { parseLitmus } from '../../../litmus/parse-litmus.ts';
@@ -6,7 +7,9 @@ import type { Architecture, LitmusTest } from '../../../litmus/program.ts';
 import type { MemoryModelName } from '../../../models/memory/memory-model.ts';
 import type { Dialect } from './dialect.ts';
 import { cycleOf } from './names.ts';
-import { corpusDirectory, expectedVerdict, readVerdicts } from './verdicts.ts';
+import { corpusDirectory, expectedVerdict, readVerdicts, type Verdict } from './verdicts.ts';
+
+const docs = fileURLToPath(new URL('../../../docs/memory-models.md', import.meta.url));
 
 interface CorpusOptions {
   readonly architecture: Architecture;
@@ -39,6 +42,16 @@ export function corpusSuite(options: CorpusOptions): void {
     it('cites only sources it names, and names only those it cites', () => {
       const cited = new Set(published.map(([, { source }]) => source));
       expect([...cited].sort()).toEqual(Object.keys(sources).sort());
+    });
+
+    it('is counted in docs/memory-models.md', () => {
+      const entries = Object.values(tests);
+      const ofVerdict = (verdict: Verdict): number => entries.filter((entry) => entry.verdict === verdict).length;
+      const verdicts = [ofVerdict('Never'), ofVerdict('Sometimes'), ofVerdict('Always')].join(' / ');
+      const leftOut = entries.filter((entry) => expectedVerdict(entry) !== entry.verdict).length;
+      const withStates = entries.filter(({ states }) => states !== undefined).length;
+      const cells = [`\`${architecture}\``, `\`${model}\``, names.length, verdicts, leftOut, withStates];
+      expect(readFileSync(docs, 'utf8')).toContain(`| ${cells.join(' | ')} |`);
     });
 
     it('has an outcome left out only where it is published as possible', () => {

@@ -22,7 +22,7 @@ export function describe(cycle: SolvedCycle): string {
 }
 
 /** Columns of assembly, one for each thread, as litmus files have them. */
-export function columns(threads: readonly (readonly string[])[]): string {
+function columns(threads: readonly (readonly string[])[]): string {
   const heads = threads.map((_, thread) => `P${thread}`);
   const widths = threads.map((lines, thread) =>
     Math.max(...[heads[thread] ?? '', ...lines].map((line) => line.length)),

@@ -2,7 +2,7 @@
 export type Direction = 'R' | 'W';
 
 /** How two consecutive accesses of one thread are related; the names are diy's. */
-export type Relation = 'po' | 'fence' | 'addr' | 'data' | 'ctrl' | 'rfi' | 'fri' | 'wsi' | 'rmw';
+type Relation = 'po' | 'fence' | 'addr' | 'data' | 'ctrl' | 'rfi' | 'fri' | 'wsi' | 'rmw';
 
 /** An edge of a cycle inside one thread, as a test's name spells it. */
 export interface Edge {
