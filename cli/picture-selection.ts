@@ -83,6 +83,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
       const stores = focus.storing.get(processId);
       return focus.isAmongCpus || (stores !== undefined && stores.first < index && index < stores.last);
     }
+    case 'page-freed':
     case 'register-written':
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':

@@ -63,6 +63,9 @@ export function* invalidateIotlb(riscv: RiscvDriver, cpu: Cpu, invalidation: Inv
     }
     sent.set(iommu, { commands, last, errors });
   });
+  if (sent.size === 0) {
+    yield riscv.note('no bond on the list: nothing to invalidate');
+  }
   yield eachIommu(riscv, cpu, { bonds, listLoad }, function* (iommu): Flow {
     const queue = riscv.queue(iommu);
     const asked = sent.get(iommu);
