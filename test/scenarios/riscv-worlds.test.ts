@@ -194,6 +194,31 @@ describe('inline steps beside a RISC-V IOMMU', () => {
     expect(report.violations.map(({ rule }) => rule)).toEqual(['corrupted-entry']);
   });
 
+  it('declare what may not fault', () => {
+    const steps =
+      '{ begin: { entry: "a.pte[0x1000]", targets: [not-present], hitless: true } }, { set: { entry: "a.pte[0x1000]", to: not-present } }, { store: { to: page3.q0, value: 1 } }';
+    const tasks = `{ change: { cpu: 0, steps: [${steps}] }, traffic: { device: nic, dma: { iova: 0x1000, after: page3 } } }`;
+    expect(recordOf({ iommu: ', levels: 2', tasks }).violations).toEqual([
+      expect.objectContaining({
+        rule: 'unexpected-fault',
+        message: expect.stringContaining('faulted: cause 13 read page fault, while a.pte[0x1000] changed'),
+        source: 'RISC-V IOMMU, Updating in-memory data structure entries',
+      }),
+    ]);
+  });
+
+  it('ask a device TLB that never answers', () => {
+    const tasks =
+      '{ ask: { cpu: 0, steps: [{ submit: [{ ats-inval: { device: nic } }, { iofence: {} }] }, { passed: 0 }] } }';
+    const { violations } = recordOf({ iommu: ', levels: 2', device: ', ats: { answers: never }', tasks });
+    expect(violations).toContainEqual(
+      expect.objectContaining({
+        rule: 'invalidation-timeout',
+        source: 'RISC-V IOMMU, ATS.INVAL and IOFENCE.C (cmd_to)',
+      }),
+    );
+  });
+
   it('make a page the memory of a second domain by a PTE that leads there', () => {
     const domains =
       '{ a: { stage: first, pscid: 5, map: { 0x1000: page1 } }, b: { stage: first, pscid: 6, map: { 0x1000: page2 } } }';
