@@ -193,7 +193,7 @@ export class System {
     const walker = iommu.addWalker(name);
     const { repeat, ...request } = source;
     const begun = (requests: () => Flow): (() => Flow) =>
-      doorbell === undefined ? requests : () => this.#afterDoorbell(doorbell, requests);
+      doorbell === undefined ? requests : () => this.#afterDoorbell(doorbell, iommu.timing.request.maxNs, requests);
     if (!ats) {
       this.kernel.addProcess({ name, kind: 'task', body: begun(() => dmaSource(walker, source)) });
       this.agents.push({ process: name, column: 'IOMMU' });
@@ -208,8 +208,9 @@ export class System {
     this.agents.push({ process: name, column: 'IOMMU', device: endpoint.name });
   }
 
-  *#afterDoorbell(address: number, requests: () => Flow): Flow {
-    yield new WaitUntil('its doorbell', () => this.memory.read(address) !== 0);
+  *#afterDoorbell(address: number, latest: number, requests: () => Flow): Flow {
+    // When it looks is its own affair, as is when it asks for the next request.
+    yield new WaitUntil('its doorbell', () => this.memory.read(address) !== 0, 0, latest);
     yield requests();
   }
 

@@ -66,8 +66,9 @@ function checkDomains(world: RiscvWorld): readonly Problem[] {
   return Object.entries(world.domains).flatMap(([name, domain]) => {
     const { stage, pscid, gscid, map } = domain;
     const path = ['domains', name];
-    const problems: Problem[] = [...checkMap(name, domain, riscvMappedBits(domain))];
-    const isPaging = riscvMappedBits(domain) > 0;
+    const bits = riscvMappedBits(domain);
+    const isPaging = bits > 0;
+    const problems: Problem[] = isPaging ? [...checkMap(name, domain, bits)] : [];
     if (!isPaging && Object.keys(map).length > 0) {
       problems.push({ path: [...path, 'map'], part: 'key', message: `a domain of stage ${stage} has no page tables` });
     }

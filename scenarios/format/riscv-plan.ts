@@ -108,7 +108,8 @@ export function pagesOfSteps({ tasks }: RiscvWorld): readonly string[] {
   const steps = Object.values(tasks).flatMap((task) => ('steps' in task ? allSteps(task.steps) : []));
   const names = steps.flatMap((step) => {
     if ('free' in step) return pageOfRiscvPlace(step.free) ?? [];
-    const targets = 'begin' in step ? step.begin.targets : 'end' in step ? [step.end.target] : [];
+    const targets =
+      'begin' in step ? step.begin.targets : 'end' in step ? [step.end.target] : 'set' in step ? [step.set.to] : [];
     return targets.flatMap((target) => (typeof target === 'object' && 'page' in target ? [target.page] : []));
   });
   return [...new Set(names)];
