@@ -22,7 +22,7 @@ import { RiscvWalker } from './riscv-walker.ts';
 /** Sources of requests that one IOMMU can tell apart: a fence keeps those it waits for as bits of one word. */
 export const maxRiscvWalkers = 31;
 
-/** Offsets of the registers that drivers use in a run (RISC-V IOMMU 6). */
+/** Offsets of the registers that drivers use in a run (RISC-V IOMMU, Memory-mapped register interface). */
 export const riscvRegister = {
   capabilities: 0,
   fctl: 8,
@@ -57,6 +57,8 @@ export interface RiscvPreset {
   readonly directory: number;
   /** cqen and cqon. */
   readonly queueIsOn: boolean;
+  /** cie. */
+  readonly queueInterrupts: boolean;
 }
 
 /** One RISC-V IOMMU: caches, a walker for each source of requests, and the command queue. */
@@ -94,9 +96,9 @@ export class RiscvIommu implements Iommu {
   }
 
   /** Sets the registers before the run. */
-  preset({ mode, directory, queueIsOn }: RiscvPreset): void {
+  preset({ mode, directory, queueIsOn, queueInterrupts }: RiscvPreset): void {
     this.#ddtp.preset(mode, directory);
-    this.queue.registers.preset(queueIsOn);
+    this.queue.registers.preset(queueIsOn, queueInterrupts);
   }
 
   /** Its engines; call after every source of requests has been added. */
