@@ -270,9 +270,7 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
     }
-  /**
-   * IOFENCE.C: all commands before it are done, and `reads` and `writes` that the IOMMU has processed are in memory.
-   */
+  /** IOFENCE.C: all commands before it are done, and `reads` and `writes` that have come there are in memory. */
   | { readonly kind: 'fence-done'; readonly slot: number; readonly reads: boolean; readonly writes: boolean }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   /** `code`: IQEI of VT-d; of a RISC-V IOMMU the bit of cqcsr. */
