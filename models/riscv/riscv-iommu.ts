@@ -20,7 +20,7 @@ import type { RiscvConfig } from './riscv-config.ts';
 import { RiscvWalker } from './riscv-walker.ts';
 
 /** Sources of requests that one IOMMU can tell apart: a fence keeps those it waits for as bits of one word. */
-export const maxRiscvWalkers = 31;
+const maxRiscvWalkers = 31;
 
 /** Offsets of the registers that drivers use in a run (RISC-V IOMMU, Memory-mapped register interface). */
 export const riscvRegister = {
@@ -113,7 +113,7 @@ export class RiscvIommu implements Iommu {
     add('ddtp change', this.#ddtpStep());
   }
 
-  /** A walker for one source of requests; at most {@link maxRiscvWalkers}. */
+  /** A walker for one source of requests; at most that many. */
   addWalker(name: string): RiscvWalker {
     const { arena, memory, registry, trace } = this.#ports;
     assert(this.#requests.length < maxRiscvWalkers, 'the IOMMU has room for one more source of requests');

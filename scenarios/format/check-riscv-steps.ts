@@ -218,6 +218,10 @@ function checkTarget(world: RiscvWorld, { entry, path, ...use }: TargetUse): rea
       ? unknown
       : [wrong(path, `a ${structure} entry leads to no domain`)];
   }
+  if (structure === 'table' && !world.platform.hugePages.includes(target.page)) {
+    const hint = `set platform.hugePages: [${target.page}]`;
+    return [wrong([...path, 'page'], `"${target.page}" has 4 KB, and this entry maps 2 MB`, hint)];
+  }
   return structure === 'pte' || structure === 'table'
     ? checkPage(world, target.page, [...path, 'page'])
     : [wrong(path, `a ${structure} entry leads to no page of memory`)];

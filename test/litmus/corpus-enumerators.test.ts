@@ -25,15 +25,6 @@ function tests(architecture: Architecture) {
   }));
 }
 
-/** The machine does not agree here yet. */
-const underRepair = [
-  'MP+rel+LDADDnoret-dmb.ld',
-  'MP+rel+SWPnoret-dmb.ld',
-  'ISA2+fencembonceonce+poacquireonce+poacquireonce',
-  'ISA2+pooncelock+pooncelock+pombonce',
-  'MP+unlocklockonceonce+fencermbonceonce',
-];
-
 function testsOfOneSize(architecture: Architecture) {
   return tests(architecture).filter(({ test }) => !mixedSizes.includes(test.name));
 }
@@ -68,7 +59,7 @@ describe.each([
   ['aarch64', 'armv8'],
 ] as const)('of the %s corpus', (architecture, model) => {
   it(`the machine has the states of the axioms of ${model}, but for load buffering`, () => {
-    for (const { test } of testsOfOneSize(architecture).filter(({ test }) => !underRepair.includes(test.name))) {
+    for (const { test } of testsOfOneSize(architecture)) {
       expectSame(test, machineLines(test, model), axiomatic(test, model, withoutLoadBuffering).lines());
     }
   });
@@ -76,7 +67,7 @@ describe.each([
 
 describe('of the C corpus', () => {
   it('portable is within non-mca, and both within the kernel model', () => {
-    for (const { test } of tests('c').filter(({ test }) => !underRepair.includes(test.name))) {
+    for (const { test } of tests('c')) {
       const portable = machineLines(test, 'portable');
       const oneByOne = machineLines(test, 'non-mca');
       expectWithin(test, portable, oneByOne);

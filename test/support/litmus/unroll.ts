@@ -245,7 +245,8 @@ function storeConditional(world: World, at: Progress, site: Site, instruction: S
   const reserved = pair === undefined ? undefined : at.accesses[pair]?.location;
   const canSucceed = place !== undefined && reserved === place.location;
   const succeeds = canSucceed ? world.choosing.succeeds(site) : false;
-  if (place === undefined || reserved === nowhere || succeeds === 'open') {
+  const isUnknown = place === undefined || reserved === nowhere || succeeds === 'open';
+  if (isUnknown) {
     // Whether it writes is not known.
     at.written.set(site.instruction, { location: place?.location, value: undefined });
   }
@@ -253,7 +254,7 @@ function storeConditional(world: World, at: Progress, site: Site, instruction: S
     at.open ??= { site, location: place?.location as number };
   }
   if (succeeds !== true) {
-    assign(at, instruction.status, succeeds === 'open' ? undefined : 1n, 0);
+    assign(at, instruction.status, isUnknown ? undefined : 1n, 0);
     return;
   }
   write(world, at, instruction, 'exclusive', pair);
