@@ -190,6 +190,14 @@ export const riscvStep = nested(
     }),
     z.strictObject({
       passed: z.int().min(0).max(1).describe('Waits until cqh of this IOMMU is past all that the task submitted.'),
+      as: name
+        .optional()
+        .describe('Name for how that ended: 0, or 1 with an error in cqcsr; left out: nobody looks at errors.'),
+    }),
+    z.strictObject({
+      write: z.enum(['cqt', 'cqcsr', 'ipsr']).describe('Register of the command queue that is written (writel).'),
+      value: word64,
+      iommu: z.int().min(0).max(1).default(0).describe('Number of the IOMMU.'),
     }),
     z.strictObject({
       free: riscvPlace.describe(
@@ -199,8 +207,8 @@ export const riscvStep = nested(
   ]),
 );
 
-export type VtdStep = z.output<typeof vtdStep>;
-export type RiscvStep = z.output<typeof riscvStep>;
+type VtdStep = z.output<typeof vtdStep>;
+type RiscvStep = z.output<typeof riscvStep>;
 export type InlineStep = VtdStep | RiscvStep;
 export type InlineInvalidation = z.output<typeof invalidation>;
 export type InlineTarget = z.output<typeof target>;
