@@ -206,6 +206,12 @@ export class RiscvDriver {
     return new Note('update begins', () => this.registry.beginUpdate(entry, targets, hitless));
   }
 
+  /** What of tc an update of a device context leaves as it is: all but V, for declarations. */
+  keptFlags({ contextAddress }: RiscvDevice): Note<number> {
+    const { memory } = this.#ports;
+    return new Note('tc', () => memory.read(contextAddress) & ~1);
+  }
+
   /** The same where what it may become has to do with what it is now, in memory. */
   beginUpdateFrom(
     entryAddress: number,
