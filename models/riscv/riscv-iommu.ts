@@ -20,7 +20,7 @@ import type { RiscvConfig } from './riscv-config.ts';
 import { RiscvWalker } from './riscv-walker.ts';
 
 /** Sources of requests that one IOMMU can tell apart: a fence keeps those it waits for as bits of one word. */
-const maxRiscvWalkers = 31;
+export const maxRiscvWalkers = 31;
 
 /** Offsets of the registers that drivers use in a run (RISC-V IOMMU, Memory-mapped register interface). */
 export const riscvRegister = {
