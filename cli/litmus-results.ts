@@ -49,7 +49,7 @@ export function warningOf(test: LitmusTest, portable: LitmusOutcome, own: Litmus
 }
 
 /** `0:r0=1; x=2;`, as herd has it. */
-export function stateText(test: LitmusTest, observables: readonly Observable[], state: LitmusState): string {
+function stateText(test: LitmusTest, observables: readonly Observable[], state: LitmusState): string {
   return observables
     .map((observable, i) => `${observable.text}=${valueText(test, observable, state.values[i])};`)
     .join(' ');

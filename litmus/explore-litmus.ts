@@ -6,7 +6,7 @@ import { Arena } from '../sim/arena.ts';
 import { Search } from '../sim/exploration/search.ts';
 import { Kernel } from '../sim/kernel.ts';
 import { LitmusThread } from './litmus-thread.ts';
-import type { LitmusTest, Location, Observable, Proposition, Value } from './program.ts';
+import type { LitmusTest, Location, Observable, Proposition, Thread, Value } from './program.ts';
 import { factsOf } from './thread-facts.ts';
 import { unmodelled } from './unmodelled.ts';
 
@@ -48,8 +48,6 @@ const noLimits = {
   maxTimeNs: Number.MAX_SAFE_INTEGER,
   maxRetries: Number.MAX_SAFE_INTEGER,
 };
-/** More than any thread has stores before it could be stopped by a full buffer. */
-const bufferEntries = 32;
 
 /**
  * Every final state of a test under a memory model: a search through the same kernel, CPUs and memory that drivers run
@@ -109,7 +107,8 @@ class LitmusMachine {
         readWord: (address) => this.#memory.read(address),
         apply: ({ address, words }) => this.#memory.write(address, words, 0, words.length, number),
       },
-      buffer: { entryCount: bufferEntries, maxNs: Number.POSITIVE_INFINITY },
+      // Room for all its stores: a full buffer would be a rule of its own.
+      buffer: { entryCount: Math.max(1, storesOf(thread)), maxNs: Number.POSITIVE_INFINITY },
       registerCount: thread.registers.length,
       hasContextSync: thread.instructions.some(({ op }) => op === 'context-sync'),
       reserves: true,
@@ -211,6 +210,10 @@ class LitmusMachine {
       ? { kind: 'address', location }
       : { kind: 'integer', value };
   }
+}
+
+function storesOf({ instructions }: Thread): number {
+  return instructions.filter(({ op }) => ['store', 'rmw', 'store-conditional', 'lock', 'unlock'].includes(op)).length;
 }
 
 function addressOf(location: number): number {

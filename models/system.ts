@@ -111,6 +111,15 @@ export class System {
     return this.place(name, address, pageBytes);
   }
 
+  /** So many pages one after the other, a power of two, and aligned to that. */
+  allocatePages(name: string, count: number): number {
+    this.#nextPage = Math.ceil(this.#nextPage / count) * count;
+    const address = this.#nextPage * pageBytes;
+    assert(address + count * pageBytes <= this.memory.byteCount, 'RAM has free pages');
+    this.#nextPage += count;
+    return this.place(name, address, count * pageBytes);
+  }
+
   /** CPU `number`, made when first asked for. */
   cpu(number: number): Cpu {
     const known = this.#cpus.get(number);

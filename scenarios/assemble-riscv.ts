@@ -4,6 +4,7 @@ import { fence } from '../models/linux/riscv/commands.ts';
 import { contextFor } from '../models/linux/riscv/context-encoding.ts';
 import { isPaging, type RiscvDomain } from '../models/linux/riscv/domains.ts';
 import { buildRiscvDomain, pageOfPte } from '../models/linux/riscv/page-table-builder.ts';
+import { pageBytes } from '../models/memory/physical-memory.ts';
 import { valueOfWords } from '../models/qword.ts';
 import { defaultRiscvCapabilities } from '../models/riscv/capabilities.ts';
 import { ddtpMode } from '../models/riscv/directory-pointer.ts';
@@ -15,7 +16,14 @@ import type { RiscvIommu } from '../models/riscv/riscv-iommu.ts';
 import { RiscvSystem, type RiscvSystemConfig } from '../models/riscv-system.ts';
 import { assert } from '../sim/assert.ts';
 import { type AssembledWorld, Assembly, commonConfigOf, definedOf } from './assembly.ts';
-import { changedLeaves, changedTables, iommuCount, pageOfRiscvPlace, pagesOfSteps } from './format/riscv-plan.ts';
+import {
+  changedLeaves,
+  changedTables,
+  hugePageCount,
+  iommuCount,
+  pageOfRiscvPlace,
+  pagesOfSteps,
+} from './format/riscv-plan.ts';
 import type { RiscvWorld } from './format/schema.ts';
 import { pagesOfTasks } from './format/task-plan.ts';
 import type { InlineDriver } from './inline-steps.ts';
@@ -58,6 +66,12 @@ class RiscvAssembly extends Assembly<RiscvWorld, RiscvSystem, RiscvDomain> {
     this.#trackPtes();
   }
 
+  protected override allocate(name: string): number {
+    return this.world.platform.hugePages.includes(name)
+      ? this.system.allocatePages(name, hugePageCount)
+      : this.system.allocatePage(name);
+  }
+
   protected inlineDriver(): InlineDriver {
     return riscvInlineDriver({ riscv: this.system.driver, tables: this.tables, page: (name) => this.page(name) });
   }
@@ -95,7 +109,7 @@ class RiscvAssembly extends Assembly<RiscvWorld, RiscvSystem, RiscvDomain> {
     const { stage, gscid, mode } = domain;
     const map = Object.entries(domain.map).map(([iova, target]) => ({
       iova: Number(iova),
-      address: this.page(typeof target === 'string' ? target : target.page),
+      address: typeof target === 'string' ? this.page(target) : this.page(target.page) + target.offset,
       writable: typeof target === 'string' || target.writable,
     }));
     const mappedLater = changedLeaves(this.world).flatMap((change) =>
@@ -214,6 +228,7 @@ class RiscvAssembly extends Assembly<RiscvWorld, RiscvSystem, RiscvDomain> {
       },
       words: riscvWords,
       hasProcessContexts: (sid) => withProcesses.has(sid),
+      leavesBelow: (entry) => this.#leavesBelow(entry),
       walksSeeStores: true,
       cachingMode: false,
       faultReason: (code) => {
@@ -221,6 +236,18 @@ class RiscvAssembly extends Assembly<RiscvWorld, RiscvSystem, RiscvDomain> {
         return { text, onlyTornEntryGives };
       },
     };
+  }
+
+  /** Leaf PTEs that are followed, of the table that a PTE leads to. */
+  #leavesBelow(entry: number): readonly { readonly entry: number; readonly offset: number }[] {
+    const { registry } = this.system;
+    const { domain } = this.owners[entry] ?? {};
+    return [...(domain?.leaves ?? [])].flatMap(([iova, { address, tableEntryAddress }]) => {
+      const leaf = registry.entryAt(address);
+      return leaf !== -1 && registry.entryAt(tableEntryAddress) === entry
+        ? [{ entry: leaf, offset: iova % (hugePageCount * pageBytes) }]
+        : [];
+    });
   }
 
   #domainFacts({ name, stage, firstStageTable, secondStageTable, leaves: byIova }: RiscvDomain): DomainFacts {

@@ -80,11 +80,15 @@ export abstract class Assembly<W extends World, S extends System, D> {
   protected page(name: string): number {
     let address = this.#pages.get(name);
     if (address === undefined) {
-      address = this.system.allocatePage(name);
+      address = this.allocate(name);
       this.#pages.set(name, address);
       this.addPage(name, address);
     }
     return address;
+  }
+
+  protected allocate(name: string): number {
+    return this.system.allocatePage(name);
   }
 
   protected addEndpoints(): void {

@@ -37,13 +37,17 @@ export function riscvInlineDriver(places: RiscvPlaces): InlineDriver {
   };
 }
 
-function* ownStep(step: InlineStep, { cpu, registers }: InlineRun, { riscv, ...places }: RiscvPlaces): Flow {
+function* ownStep(step: InlineStep, { cpu, driver, registers }: InlineRun, { riscv, ...places }: RiscvPlaces): Flow {
   if ('submit' in step) {
     const iommu = 'iommu' in step ? step.iommu : 0;
     for (const command of step.submit as readonly InlineCommand[]) {
       const index = yield* riscv.queue(iommu).send(cpu, wordsOf(command, riscv));
       registers.set(lastIndex(iommu), BigInt(index));
     }
+  } else if ('set' in step) {
+    const { entry, to } = step.set;
+    const [low = 0, high = 0] = Array.from(driver.targetWords(to, entry));
+    yield cpu.store64(driver.addressOf(entry), (BigInt(high) << 32n) | BigInt(low >>> 0));
   } else if ('passed' in step) {
     const index = registers.get(lastIndex(step.passed));
     if (index !== undefined) {

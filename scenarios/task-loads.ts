@@ -14,7 +14,7 @@ export function loadsOfTask(
   environment: FlowEnvironment,
 ): Loads {
   const union = (parts: readonly Loads[]): Loads =>
-    parts.every((part) => part !== undefined) ? parts.flatMap((part) => part) : undefined;
+    parts.every((part) => part !== undefined) ? parts.flat() : undefined;
   const ofSteps = (steps: readonly InlineStep[]): Loads => union(steps.map(ofStep));
   const at = (place: string): Loads => [{ address: driver.addressOf(place), byteCount: 8 }];
   const ofStep = (step: InlineStep): Loads => {

@@ -75,11 +75,20 @@ export async function litmusCommand(
     progress.stop();
   }
   if (options.json) {
-    io.stdout.write(documentText({ schema: schemaVersion, results: results.map(litmusJson), ...errorsJson(found) }));
+    io.stdout.write(documentText(documentOf(results, found, io)));
   } else if (!isSpelledOut && results.length > 0) {
     io.stdout.write(`${printable(litmusTable(results))}\n\n${summary(results, found, io)}\n`);
   }
   return exitCodeOf(results, found, run);
+}
+
+function documentOf(results: readonly LitmusResult[], problems: readonly InputProblem[], io: CliIo): object {
+  return {
+    schema: schemaVersion,
+    results: results.map(litmusJson),
+    ...errorsJson(problems),
+    ...(io.interruption.signal === undefined ? {} : { interrupted: true }),
+  };
 }
 
 function areFewFiles(paths: readonly string[]): boolean {

@@ -91,7 +91,7 @@ export function readAddress(site: OperandSite): Expression {
 }
 
 /** A register, extended and shifted as it says. */
-export function readOffset(site: OperandSite): Expression {
+function readOffset(site: OperandSite): Expression {
   const operand = readRegister(site);
   return readShift(site, operand);
 }

@@ -40,6 +40,8 @@ export interface CheckerFacts {
   hasDeviceTlb(sid: number): boolean;
   /** Table walks see every store as soon as CPUs do. */
   readonly walksSeeStores: boolean;
+  /** Leaf entries that software changes in the table that an entry leads to, and where they map in what the entry would. */
+  leavesBelow?(entry: number): readonly { readonly entry: number; readonly offset: number }[];
   /** CAP.CM. */
   readonly cachingMode: boolean;
   /** PASID that a PASID entry or a process context is for, or -1. */

@@ -1,3 +1,4 @@
+import { breakBeforeMake } from './break-before-make.ts';
 import type { Checker } from './checker.ts';
 import { corruptedEntry } from './corrupted-entry.ts';
 import { forbiddenOutcome } from './forbidden-outcome.ts';
@@ -25,6 +26,7 @@ export const checkers: readonly Checker[] = [
   invalidationTimeout,
   lostInvalidation,
   specViolation,
+  breakBeforeMake,
   forbiddenOutcome,
 ];
 

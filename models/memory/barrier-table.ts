@@ -4,7 +4,7 @@ import { accessNames, loadMeaning, registerReadMeaning, rmwMeaning, storeMeaning
 import { type MemoryModelName, memoryModelNames } from './memory-model.ts';
 
 /** One line of `tornread list --barriers`: what a kernel primitive is on one machine. */
-export interface PrimitiveMeaning {
+interface PrimitiveMeaning {
   readonly model: MemoryModelName;
   readonly instruction: string;
   /** What it keeps in order, in words. */

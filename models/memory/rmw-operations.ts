@@ -3,7 +3,7 @@ import { type CpuCore, CpuOperation, type PlainStore, type Width } from './cpu-o
 import { type RmwMeaning, type RmwName, rmwMeaning } from './kernel-accesses.ts';
 import type { RmwRequest } from './memory-model.ts';
 
-export type RmwOrderName = Exclude<RmwName, 'spin_lock'>;
+type RmwOrderName = Exclude<RmwName, 'spin_lock'>;
 
 export interface CompareExchangeRequest {
   readonly widthBits: Width;

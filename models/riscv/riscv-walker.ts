@@ -70,9 +70,9 @@ export class RiscvWalker {
     this.#translated = trace.channel('translated-request');
     this.#begin = new WalkStep('a request', timing.request, () => this.#beginRequest());
     this.#sendTranslation = new Note('a translation request', () => this.#noteTranslationRequest());
-    this.#beginTranslation = new WalkStep('the DDT cache', timing.lookup, () => this.#arrive('translation'));
+    this.#beginTranslation = new WalkStep('a translation request', timing.link, () => this.#arrive('translation'));
     this.#sendTranslated = new Note('a translated request', () => this.#noteTranslatedRequest());
-    this.#beginTranslated = new WalkStep('the DDT cache', timing.lookup, () => this.#arrive('translated'));
+    this.#beginTranslated = new WalkStep('a translated request', timing.link, () => this.#arrive('translated'));
     this.#vet = new Note('whether translations may be asked for', () => this.#refused());
     this.#vetTranslated = new Note('whether translated requests may pass', () => this.#vetTranslatedRequest());
     this.#answer = new Note('a translation completion', () => this.#answerTranslation());

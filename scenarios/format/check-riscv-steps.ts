@@ -5,7 +5,7 @@ import { iommuCount, processBits, riscvMappedBits } from './riscv-plan.ts';
 import type { RiscvWorld } from './schema.ts';
 import type { StepRules, TargetUse } from './step-rules.ts';
 import type { InlineCommand, RiscvTarget } from './steps-schema.ts';
-import type { PlaceUse } from './task-plan.ts';
+import { changedPagesOf, type PlaceUse } from './task-plan.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -21,6 +21,9 @@ export function riscvStepRules(world: RiscvWorld): StepRules {
           ...checkIommu(world, 'iommu' in step ? step.iommu : 0, [...path, 'iommu']),
           ...commands.flatMap((command, i) => checkCommand(world, command as InlineCommand, [...path, 'submit', i])),
         ];
+      }
+      if ('set' in step) {
+        return checkSet(world, step.set, [...path, 'set']);
       }
       if ('free' in step) {
         return checkFreed(world, step.free, [...path, 'free']);
@@ -124,7 +127,14 @@ function checkIova(
   if (iova % 4096 !== 0) {
     return [wrong(path, `0x${iova.toString(16)} is not the beginning of a 4 KB page`)];
   }
-  return iova < 2 ** bits ? [] : [wrong(path, `the IOVA is too great: the tables of "${name}" map ${bits} bits`)];
+  const text = `0x${iova.toString(16)}`;
+  const isMapped = Object.keys(domain?.map ?? {}).some((each) => Number(each) === iova);
+  const isMappedLater = changedPagesOf(world).some(
+    (change) => change.domain === name && change.iova === iova && change.page !== undefined,
+  );
+  return isMapped || isMappedLater
+    ? []
+    : [wrong(path, `"${name}" has no page at ${text}`, `add ${text} to the map of "${name}", or map it in a flow`)];
 }
 
 function checkProcess(
@@ -163,6 +173,18 @@ function checkPage(world: RiscvWorld, name: string, path: Path): readonly Proble
     : [];
 }
 
+/** One store writes one doubleword. */
+function checkSet(
+  world: RiscvWorld,
+  { entry, to }: { readonly entry: string; readonly to: RiscvTarget },
+  path: Path,
+): readonly Problem[] {
+  const structure = parseRiscvPlace(entry)?.structure;
+  return structure === undefined || wordCount(world, structure) > 1
+    ? [wrong([...path, 'entry'], 'set writes an entry of one doubleword: a pte, table, ddt or pdt')]
+    : checkTarget(world, { target: to, entry, path: [...path, 'to'] });
+}
+
 /** What is freed is a page, or a table, as a whole. */
 function checkFreed(world: RiscvWorld, text: string, path: Path): readonly Problem[] {
   const place = parseRiscvPlace(text);
@@ -193,7 +215,11 @@ function checkTarget(world: RiscvWorld, { entry, path, ...use }: TargetUse): rea
       ? unknown
       : [wrong(path, `a ${structure} entry leads to no domain`)];
   }
-  return structure === 'pte'
+  if (structure === 'table' && !world.platform.hugePages.includes(target.page)) {
+    const hint = `set platform.hugePages: [${target.page}]`;
+    return [wrong([...path, 'page'], `"${target.page}" has 4 KB, and this entry maps 2 MB`, hint)];
+  }
+  return structure === 'pte' || structure === 'table'
     ? checkPage(world, target.page, [...path, 'page'])
     : [wrong(path, `a ${structure} entry leads to no page of memory`)];
 }

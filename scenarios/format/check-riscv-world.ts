@@ -66,8 +66,15 @@ function checkDomains(world: RiscvWorld): readonly Problem[] {
   return Object.entries(world.domains).flatMap(([name, domain]) => {
     const { stage, pscid, gscid, map } = domain;
     const path = ['domains', name];
-    const problems: Problem[] = [...checkMap(name, domain, riscvMappedBits(domain))];
-    const isPaging = riscvMappedBits(domain) > 0;
+    const bits = riscvMappedBits(domain);
+    const isPaging = bits > 0;
+    const problems: Problem[] = isPaging ? [...checkMap(name, domain, bits)] : [];
+    for (const [iova, target] of Object.entries(map)) {
+      if (typeof target === 'object' && target.offset > 0 && !world.platform.hugePages.includes(target.page)) {
+        const hint = `set platform.hugePages: [${target.page}]`;
+        problems.push(wrong([...path, 'map', iova, 'offset'], `"${target.page}" has 4 KB`, hint));
+      }
+    }
     if (!isPaging && Object.keys(map).length > 0) {
       problems.push({ path: [...path, 'map'], part: 'key', message: `a domain of stage ${stage} has no page tables` });
     }

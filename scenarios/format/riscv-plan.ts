@@ -12,6 +12,8 @@ const fixedPages = 1;
 const driverBytes = { queue: 80, domain: 32, bond: 32 } as const;
 const entriesPerTable = 512;
 const pageBytes = 4096;
+/** Pages in a huge one. */
+export const hugePageCount = 512;
 /** A second-stage root is 16 KB, aligned to that: 4 pages, and up to 3 before them. */
 const secondStageRootPages = 7;
 
@@ -83,9 +85,9 @@ export function pageOfRiscvPlace(text: string): string | undefined {
   return place?.structure === undefined ? place?.name : undefined;
 }
 
-/** Leaf PTEs that tasks change: by flows, and by inline steps. */
+/** Leaf PTEs that tasks change, by flows and by inline steps, and those below the tables that they name. */
 export function changedLeaves(world: RiscvWorld): readonly ChangedPage[] {
-  return [...changedPagesOf(world), ...namedPtes(world, 'pte')];
+  return [...changedPagesOf(world), ...namedPtes(world, 'pte'), ...changedTables(world)];
 }
 
 /** PTEs that lead to last-level tables, and that inline steps name: the first IOVA of each. */
@@ -108,7 +110,8 @@ export function pagesOfSteps({ tasks }: RiscvWorld): readonly string[] {
   const steps = Object.values(tasks).flatMap((task) => ('steps' in task ? allSteps(task.steps) : []));
   const names = steps.flatMap((step) => {
     if ('free' in step) return pageOfRiscvPlace(step.free) ?? [];
-    const targets = 'begin' in step ? step.begin.targets : 'end' in step ? [step.end.target] : [];
+    const targets =
+      'begin' in step ? step.begin.targets : 'end' in step ? [step.end.target] : 'set' in step ? [step.set.to] : [];
     return targets.flatMap((target) => (typeof target === 'object' && 'page' in target ? [target.page] : []));
   });
   return [...new Set(names)];
@@ -149,7 +152,11 @@ export function countRiscvPages(world: RiscvWorld): number {
     }
     tables += countTables(domain, [...Object.keys(domain.map).map(Number), ...changed.map(({ iova }) => iova)], world);
   }
-  return fixedPages + iommuCount(world) + driverPages(world) + names.size + tables;
+  const isHuge = (name: string): boolean => platform.hugePages.includes(name);
+  const huge = [...names].filter(isHuge).length;
+  // With what is left out before them, so that they are aligned.
+  const hugePages = huge === 0 ? 0 : huge * (hugePageCount - 1) + hugePageCount;
+  return fixedPages + iommuCount(world) + driverPages(world) + names.size + hugePages + tables;
 }
 
 function driverPages(world: RiscvWorld): number {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { errorHandlings } from '../../models/linux/riscv/command-queue.ts';
 import { commonDevice, commonPlatform, devicesOf, timing } from './machine-schema.ts';
+import { name } from './scalar-schemas.ts';
 
 const capabilities = z.strictObject({
   NL: z.int().min(0).max(1).optional().describe('IOTINVAL can name non-leaf entries.'),
@@ -78,6 +79,7 @@ const linux = z.strictObject({
 /** A machine with a RISC-V IOMMU, or two. */
 export const riscvPlatform = z.strictObject({
   ...commonPlatform,
+  hugePages: z.array(name).max(2).default([]).describe('Names of pages of memory that have 2 MB.'),
   iommu,
   linux: linux.prefault({}),
   devices: devicesOf({

@@ -14,7 +14,20 @@ export const riscvDomain = z.strictObject({
   map: z
     .record(
       z.string().regex(/^(0x[0-9a-fA-F]+|[0-9]+)$/, 'an IOVA is a number'),
-      z.union([bareName, z.strictObject({ page: name, writable: z.boolean().default(true) })]),
+      z.union([
+        bareName,
+        z.strictObject({
+          page: name,
+          writable: z.boolean().default(true),
+          offset: z
+            .int()
+            .min(0)
+            .max(0x1f_f000)
+            .multipleOf(4096)
+            .default(0)
+            .describe('Which part of a huge page, in bytes from its beginning.'),
+        }),
+      ]),
     )
     .default({})
     .describe('IOVA of a 4 KB page: name of a page of memory, made when first named.'),

@@ -186,6 +186,9 @@ export const riscvStep = nested(
       iommu: z.int().min(0).max(1).default(0).describe('Number of the IOMMU whose queue takes the commands.'),
     }),
     z.strictObject({
+      set: z.strictObject({ entry: riscvPlace, to: riscvTarget }).describe('One 64-bit store of what the target says.'),
+    }),
+    z.strictObject({
       passed: z.int().min(0).max(1).describe('Waits until cqh of this IOMMU is past all that the task submitted.'),
     }),
     z.strictObject({

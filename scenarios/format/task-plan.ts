@@ -33,6 +33,7 @@ function placesOfStep(step: InlineStep, path: readonly PropertyKey[]): readonly 
   if ('wait' in step) return access(step.wait.for, ['wait', 'for'], 32);
   if ('lock' in step) return access(step.lock, ['lock'], 32);
   if ('unlock' in step) return access(step.unlock, ['unlock'], 32);
+  if ('set' in step) return access(step.set.entry, ['set', 'entry']);
   if ('begin' in step) return declare(step.begin.entry, 'begin');
   if ('end' in step) return declare(step.end.entry, 'end');
   if ('if' in step) return [...placesOf(step.do, [...path, 'do']), ...placesOf(step.else, [...path, 'else'])];

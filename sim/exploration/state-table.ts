@@ -11,7 +11,7 @@ export class StateTable {
   #slots: Int32Array<ArrayBuffer>;
   #mask: number;
 
-  constructor(slotCount = 1 << 16) {
+  constructor(slotCount = 1 << 12) {
     this.#slots = new Int32Array(slotCount * wordsPerSlot);
     this.#mask = slotCount - 1;
   }

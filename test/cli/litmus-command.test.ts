@@ -334,5 +334,7 @@ describe('litmus ends with', () => {
     const { exitCode, stdout } = await world.run(['litmus', files.sb, file], { interruption });
     expect(exitCode).toBe(exitCodes.SIGINT);
     expect(stdout).not.toContain('Test large');
+    const json = await world.run(['litmus', file, '--json'], { interruption });
+    expect(JSON.parse(json.stdout)).toEqual({ schema: 1, results: [], interrupted: true });
   });
 });

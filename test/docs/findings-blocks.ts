@@ -2,11 +2,12 @@ import { CliWorld } from '../cli/cli-world.ts';
 
 /** A marker comment of a findings page, and what follows it up to the end of its fence or table. */
 const block =
-  /<!-- (?<kind>picture|verdicts) (?<file>\S+) (?<rest>[^>]*?) -->\n(?:```text\n(?:.*\n)*?```\n|(?:\|.*\n)*)/g;
+  /<!-- (?<kind>picture|verdicts|matrix) (?<file>\S+) (?<rest>[^>]*?) -->\n(?:```text\n(?:.*\n)*?```\n|(?:\|.*\n)*)/g;
 
 /**
  * A findings page with every block made anew: `<!-- picture FILE CASE RULE -->` is followed by the command and the
- * shrunk picture of the first seed that breaks the rule, `<!-- verdicts FILE CASE… -->` by a table of complete searches.
+ * shrunk picture of the first seed that breaks the rule, `<!-- verdicts FILE CASE… -->` by a table of complete searches,
+ * `<!-- matrix FILE CASE… -->` by one with a column for each value of the cases' matrix.
  */
 export async function remade(page: string): Promise<string> {
   const world = new CliWorld();
@@ -16,7 +17,7 @@ export async function remade(page: string): Promise<string> {
     for (const match of page.matchAll(block)) {
       const { kind, file, rest } = match.groups as { kind: string; file: string; rest: string };
       const names = rest.split(' ').filter((name) => name !== '');
-      const body = kind === 'picture' ? await picture(world, file, names) : await verdicts(world, file, names);
+      const body = await blocks[kind as keyof typeof blocks](world, file, names);
       text += `${page.slice(end, match.index)}<!-- ${kind} ${file} ${rest} -->\n${body}`;
       end = match.index + match[0].length;
     }
@@ -48,6 +49,27 @@ async function verdicts(world: CliWorld, file: string, names: readonly string[])
   }
   return ['| case | verdict | searched |', '|---|---|---|', ...rows].map((row) => `${row}\n`).join('');
 }
+
+async function matrix(world: CliWorld, file: string, names: readonly string[]): Promise<string> {
+  const columns: string[] = [];
+  const rows = new Map<string, Map<string, string>>();
+  for (const name of names) {
+    const { results } = await json(world, ['explore', file, '--case', name]);
+    const cells = new Map<string, string>();
+    for (const { case: found, verdict, complete } of results) {
+      const column = found.slice(name.length + 1);
+      if (!columns.includes(column)) columns.push(column);
+      cells.set(column, complete ? verdict : 'sampled');
+    }
+    rows.set(name, cells);
+  }
+  const lines = [...rows].map(([name, cells]) => [`\`${name}\``, ...columns.map((column) => cells.get(column) ?? '')]);
+  return [['case', ...columns.map((column) => `\`${column}\``)], ['---', ...columns.map(() => '---')], ...lines]
+    .map((cells) => `| ${cells.join(' | ')} |\n`.replace(/\| ---/g, '|---').replace(/--- \|\n/, '---|\n'))
+    .join('');
+}
+
+const blocks = { picture, verdicts, matrix };
 
 interface Report {
   readonly results: readonly {

@@ -9,7 +9,7 @@ const pages = readdirSync(folder).filter((name) => name.endsWith('.md'));
 
 /** Every picture and verdict a page shows is what the program gives today; `vitest -u` writes those that are not. */
 describe.each(pages)('docs/findings/%s', (name) => {
-  it('shows what the program shows', { timeout: 120_000 }, async () => {
+  it('shows what the program shows', { timeout: 600_000 }, async () => {
     const path = join(folder, name);
     await expect(await remade(readFileSync(path, 'utf8'))).toMatchFileSnapshot(path);
   });

@@ -202,6 +202,7 @@ describe('nonsense', () => {
     ['comments', `RISCV T\n${'(*'.repeat(deep)}\n{}`],
     ['quotes', `RISCV T\n${'"'.repeat(deep + 1)}\n{}`],
     ['one long line', `RISCV T\n{ ${'x=1; '.repeat(deep)} }`],
+    ['marks', `RISCV T\n{}\n P0 ;\n lw${'.aq'.repeat(deep)}x x5,0(x6) ;\nexists (true)`],
     ['one long word', `RISCV T\n{ ${'x'.repeat(deep * 5)}=1; }\n${threads}exists (x=1)`],
     ['a huge number', `RISCV T\n{ x=${'9'.repeat(deep * 5)}; }\n${threads}exists (x=1)`],
     ['labels', `RISCV T\n{}\n P0 ;\n${Array.from({ length: 20_000 }, (_, i) => `L${i}: ;\n`).join('')}exists (y=1)`],

@@ -79,6 +79,7 @@ describe('a RISC-V instruction', () => {
     ['bne x5,x0,L', 'if (x5 != 0) goto 2'],
     ['blt x5,x6,L', 'if (x5 < x6) goto 2'],
     ['bge x5,x6,L', 'if (x6 <= x5) goto 2'],
+    ['bgtu x5,x6,L', 'if (x6 <u x5) goto 2'],
     ['bgeu x5,x6,L', 'if (x6 <=u x5) goto 2'],
     ['beqz x5,L', 'if (x5 == 0) goto 2'],
     ['bgtz x5,L', 'if (0 < x5) goto 2'],
@@ -98,6 +99,10 @@ describe('what a RISC-V test cannot have', () => {
     ['add.aq x7,x5,x5', '4:2 "add" takes no .aq or .rl'],
     ['lr.w.rl x7,(x6)', '4:2 lr with .rl and without .aq is not allowed (A extension, 8.2)'],
     ['sc.w.aq x7,x5,(x6)', '4:2 sc with .aq and without .rl is not allowed (A extension, 8.2)'],
+    [
+      'amoadd.w.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq x7,x5,(x6)',
+      '4:2 unknown instruction "amoadd.w.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq.aq"',
+    ],
     ['ecall', '4:2 "ecall" is not modelled (tests are straight code of one privilege level)'],
     ['beq x5,x6,M', '4:12 no label "M" in P0'],
     ['L: beq x5,x6,L', '4:15 a branch back to "L": loops are not modelled (write the rounds one after the other)'],

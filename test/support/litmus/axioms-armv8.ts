@@ -61,7 +61,10 @@ function threadOf({ threads }: Skeleton, thread: number): number {
   return threads.reduce((set, t, a) => (t === thread ? set | (1 << a) : set), 0);
 }
 
-/** Atomic-ordered-before: the pair itself, and an acquire that reads what the pair has written. */
+/**
+ * Atomic-ordered-before: the pair itself, and from its read to an acquire that reads what the pair has written. Until
+ * 2022 the second was from its write (herdtools7, pull request 325, "aob relaxation").
+ */
 function atomics(skeleton: Skeleton, localRead: Relation): Relation {
   const acquire = eventsWhere(skeleton, ({ loadOrder }) => loadOrder !== 'relaxed');
   return union(skeleton.atomic, between(skeleton.all, sequence(skeleton.atomic, localRead), acquire));

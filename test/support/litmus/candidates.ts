@@ -10,7 +10,7 @@ export interface Candidate {
   readonly sources: readonly (readonly (AccessName | undefined)[])[];
 }
 
-export interface AccessName {
+interface AccessName {
   readonly thread: number;
   readonly access: number;
 }
@@ -31,6 +31,9 @@ export function* candidates(test: LitmusTest, how: Unrolling): Generator<Candida
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
     const { chosen } = node;
     const threads = settled(test, how, node);
+    if (isDead(threads, chosen)) {
+      continue;
+    }
     const next = threads.find((unrolled) => unrolled.open !== undefined)?.open;
     if (next !== undefined) {
       for (const choice of choicesFor(test, chosen, threads, next)) {
@@ -86,6 +89,19 @@ function settled(test: LitmusTest, how: Unrolling, { chosen, threads: before, ch
   return threads;
 }
 
+/** Some read has a source that is not written after all, or elsewhere. */
+function isDead(threads: readonly Unrolled[], { sources }: Chosen): boolean {
+  for (const source of sources.values()) {
+    const from = source === 'initial' ? undefined : threads[source.thread];
+    if (source !== 'initial' && from !== undefined && source.instruction < from.reached) {
+      if (!from.written.has(source.instruction)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 function countKnown(unrolled: Unrolled | undefined): number {
   let count = unrolled?.sites.length ?? -1;
   for (const { value } of unrolled?.written.values() ?? []) {
@@ -101,7 +117,8 @@ function choicesFor(
   { site, location }: { readonly site: Site; readonly location: number },
 ): readonly Chosen[] {
   if (test.threads[site.thread]?.instructions[site.instruction]?.op === 'store-conditional') {
-    return [true, false].map((succeeds) => ({
+    const isRead = [...sources.values()].some((source) => source !== 'initial' && siteKey(source) === siteKey(site));
+    return (isRead ? [true] : [true, false]).map((succeeds) => ({
       sources,
       successes: new Map(successes).set(siteKey(site), succeeds),
     }));
@@ -139,7 +156,7 @@ function canWrite(
     return false;
   }
   const met = unrolled.written.get(i);
-  if (met?.location !== undefined || unrolled.isComplete) {
+  if (met?.location !== undefined || (met === undefined && i < unrolled.reached)) {
     return met?.location === location;
   }
   // Not met yet: by its address, if that is the same in every execution.

@@ -1,4 +1,4 @@
-import type { LitmusTest, Observable, Value } from '../../../litmus/program.ts';
+import type { LitmusTest, Observable, Proposition, Value } from '../../../litmus/program.ts';
 import { addressOf, wordOf } from './values.ts';
 
 /** What a run of a test ends in: every register of every thread, and every location, as unsigned words. */
@@ -26,6 +26,14 @@ export class FinalStates {
 
   has(state: FinalState): boolean {
     return this.#states.has(keyOf(state));
+  }
+
+  /** What herd says of the condition's proposition, over the states that the filter lets through. */
+  verdict(): 'Never' | 'Sometimes' | 'Always' {
+    const { condition, filter } = this.#test;
+    const counted = [...this.#states.values()].filter((state) => filter === undefined || holdsIn(state, filter));
+    const holding = counted.filter((state) => holdsIn(state, condition.proposition));
+    return holding.length === 0 ? 'Never' : holding.length === counted.length ? 'Always' : 'Sometimes';
   }
 
   /** One line for each state, sorted: `0:r0=1; 1:r0=0; x=1`, every register and location unless told which. */
@@ -63,6 +71,29 @@ export function everything(test: LitmusTest): readonly Observable[] {
     ),
     ...test.locations.map(({ name }, location) => ({ kind: 'location' as const, location, text: name })),
   ];
+}
+
+function holdsIn(state: FinalState, proposition: Proposition): boolean {
+  switch (proposition.kind) {
+    case 'equals': {
+      const { left, right } = proposition;
+      const word = right.kind === 'integer' || right.kind === 'address' ? wordOf(right) : wordIn(state, right);
+      return sameLow(wordIn(state, left), word);
+    }
+    case 'not':
+      return !holdsIn(state, proposition.of);
+    case 'and':
+      return proposition.parts.every((part) => holdsIn(state, part));
+    case 'or':
+      return proposition.parts.some((part) => holdsIn(state, part));
+    default:
+      return proposition.kind === 'true';
+  }
+}
+
+/** Negative numbers stand in conditions as 64 bits, in locations of 32 bits as 32. */
+function sameLow(left: bigint, right: bigint): boolean {
+  return left === right || (BigInt.asIntN(32, right) < 0n && left === BigInt.asUintN(32, right));
 }
 
 function keyOf({ registers, locations }: FinalState): string {

@@ -14,7 +14,7 @@ import { everything } from './final-states.ts';
  * make of a file, without a file.
  */
 
-export const [x, y, z] = [0, 1, 2] as const;
+export const [x, y] = [0, 1] as const;
 
 /** An instruction without its line. */
 export type Step = Instruction extends infer One ? (One extends { op: string } ? Omit<One, 'line'> : never) : never;
@@ -44,7 +44,7 @@ function zeroOf(index: number): Expression {
   return binary('xor', register(index), register(index));
 }
 
-export function binary(
+function binary(
   operator: Extract<Expression, { kind: 'binary' }>['operator'],
   left: Operand,
   right: Operand,
@@ -111,11 +111,6 @@ export function fenceStep(fence: Fence): Step {
 
 export function barrier(name: BarrierName): Step {
   return { op: 'barrier', name };
-}
-
-/** To the step after the next `count` ones if a register is not 0 (or, as a dependency only: always falls through). */
-export function skipIf(index: number, count: number, at: number): Step {
-  return { op: 'branch', condition: register(index), target: at + 1 + count };
 }
 
 /** A whole test; every register and location is observed. */

@@ -129,7 +129,7 @@ const alphabets: Readonly<Record<Architecture, Alphabet>> = {
 };
 
 /** Each read-modify-write is a read and a write: more of them in one test, and the axioms take too long. */
-const mostUpdates = 4;
+const mostUpdates = 3;
 const plain: ReadonlySet<Kind> = new Set(['load', 'store', 'fence']);
 
 /** Two threads of up to four steps, or three of up to three. */

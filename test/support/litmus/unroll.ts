@@ -26,7 +26,7 @@ export function siteKey({ thread, instruction }: Site): number {
 }
 
 /** What a read gives: not chosen yet, or chosen but hanging on a value that is not known yet, or a value. */
-export type ReadValue = 'open' | 'unknown' | bigint;
+type ReadValue = 'open' | 'unknown' | bigint;
 
 /** What has been chosen for an execution so far. */
 export interface Choosing {
@@ -44,6 +44,8 @@ export interface Unrolled {
   readonly written: ReadonlyMap<number, { readonly location: number | undefined; readonly value: bigint | undefined }>;
   /** The first read or store-conditional for which a choice has to be made. */
   readonly open: { readonly site: Site; readonly location: number } | undefined;
+  /** Instructions before this one have been gone through or jumped over. */
+  readonly reached: number;
   /** Some read hangs on a value of a thread that is not known yet. */
   readonly isWaiting: boolean;
   /** Everything is known: this is the trace. */
@@ -66,6 +68,7 @@ interface Progress {
   /** The access that the next store-conditional is paired with. */
   reserved: number | undefined;
   open: Unrolled['open'];
+  reached: number;
   isWaiting: boolean;
   isComplete: boolean;
 }
@@ -91,6 +94,7 @@ export function unroll(test: LitmusTest, thread: number, how: Unrolling, choosin
     position: 0,
     reserved: undefined,
     open: undefined,
+    reached: instructions.length,
     isWaiting: false,
     isComplete: true,
   };
@@ -103,7 +107,15 @@ export function unroll(test: LitmusTest, thread: number, how: Unrolling, choosin
   }
   const trace = { accesses: at.accesses, fences: at.fences, registers: at.registers.map((value) => value ?? 0n) };
   const isComplete = at.isComplete && at.open === undefined;
-  return { trace, sites: at.sites, written: at.written, open: at.open, isWaiting: at.isWaiting, isComplete };
+  return {
+    trace,
+    sites: at.sites,
+    written: at.written,
+    open: at.open,
+    reached: at.reached,
+    isWaiting: at.isWaiting,
+    isComplete,
+  };
 }
 
 function step(world: World, at: Progress, instruction: Instruction): void {
@@ -175,6 +187,7 @@ function branch(world: World, at: Progress, site: Site, instruction: Extract<Ins
   if (condition === undefined && instruction.target !== at.next) {
     // What comes after is not known to happen.
     at.isComplete = false;
+    at.reached = at.next;
     at.next = whole.instructions.length;
   } else if (condition !== undefined && condition !== 0n) {
     at.next = instruction.target;
@@ -229,13 +242,19 @@ function storeConditional(world: World, at: Progress, site: Site, instruction: S
   const pair = at.reserved;
   at.reserved = undefined;
   at.isComplete &&= place !== undefined;
-  const canSucceed = pair !== undefined && at.accesses[pair]?.location === place?.location;
-  const succeeds = canSucceed && place !== undefined ? world.choosing.succeeds(site) : false;
+  const reserved = pair === undefined ? undefined : at.accesses[pair]?.location;
+  const canSucceed = place !== undefined && reserved === place.location;
+  const succeeds = canSucceed ? world.choosing.succeeds(site) : false;
+  const isUnknown = place === undefined || reserved === nowhere || succeeds === 'open';
+  if (isUnknown) {
+    // Whether it writes is not known.
+    at.written.set(site.instruction, { location: place?.location, value: undefined });
+  }
   if (succeeds === 'open') {
     at.open ??= { site, location: place?.location as number };
   }
   if (succeeds !== true) {
-    assign(at, instruction.status, succeeds === 'open' ? undefined : 1n, 0);
+    assign(at, instruction.status, isUnknown ? undefined : 1n, 0);
     return;
   }
   write(world, at, instruction, 'exclusive', pair);
@@ -315,8 +334,10 @@ function placeFor({ test }: World, at: Progress, instruction: Accessing): Where 
   return { location: place.location, address: sourcesOf(at, instruction.address) };
 }
 
+/** Of an access whose address is not known yet. */
+const nowhere = -1;
 const defaults = {
-  location: -1,
+  location: nowhere,
   loadOrder: 'relaxed' as LoadOrder,
   storeOrder: 'relaxed' as StoreOrder,
   kind: 'plain' as const,
