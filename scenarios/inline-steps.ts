@@ -6,7 +6,7 @@ import { flowWith } from './flow-with.ts';
 import type { InlineStep, InlineTarget, RiscvTarget } from './format/steps-schema.ts';
 
 /** Values that loads have read, by name; fresh for each run of the body. */
-export type Registers = Map<string, bigint>;
+type Registers = Map<string, bigint>;
 
 /** What steps say that is different for each IOMMU. */
 export interface InlineDriver {

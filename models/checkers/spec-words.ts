@@ -1,5 +1,5 @@
 /** What messages of checkers cite. */
-export type Section =
+type Section =
   | 'torn'
   | 'stale'
   | 'stale-interrupt'

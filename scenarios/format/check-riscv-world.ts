@@ -1,3 +1,4 @@
+import { maxRiscvWalkers } from '../../models/riscv/riscv-iommu.ts';
 import { checkMap } from './check-map.ts';
 import { checkCpus, checkRequesterIds, checkRoom, checkTaskNames } from './check-platform.ts';
 import { type Problem, reference, wrong } from './problem.ts';
@@ -29,11 +30,12 @@ export function checkRiscvMachine(world: RiscvWorld): readonly Problem[] {
 
 /** Whether the machine has room for the world; only a world without other mistakes can be counted. */
 export function checkRiscvRoom(world: RiscvWorld): readonly Problem[] {
-  return checkRoom(world, { pages: countRiscvPages(world), entries: countRiscvEntries(world), sources: maxSources });
+  return checkRoom(world, {
+    pages: countRiscvPages(world),
+    entries: countRiscvEntries(world),
+    sources: maxRiscvWalkers,
+  });
 }
-
-/** Sources of requests that one IOMMU tells apart: invalidations keep walks in flight as bits of one word. */
-const maxSources = 31;
 
 /** A device ID is no wider than the directory has levels for, else every request faults (cause 260). */
 function checkDeviceIds(world: RiscvWorld): readonly Problem[] {

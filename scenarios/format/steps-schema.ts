@@ -199,8 +199,8 @@ export const riscvStep = nested(
   ]),
 );
 
-export type VtdStep = z.output<typeof vtdStep>;
-export type RiscvStep = z.output<typeof riscvStep>;
+type VtdStep = z.output<typeof vtdStep>;
+type RiscvStep = z.output<typeof riscvStep>;
 export type InlineStep = VtdStep | RiscvStep;
 export type InlineInvalidation = z.output<typeof invalidation>;
 export type InlineTarget = z.output<typeof target>;

@@ -90,11 +90,17 @@ cases:
     expect: holds
 `;
 
-/** What takes more than one flow to break. */
-const reused = fileURLToPath(new URL('../../../scenarios/vtd/domain-id-reuse.yaml', import.meta.url));
+/** Shipped scenarios for what takes more than one flow to break, or another machine: of each, cases by their names. */
+function shipped(path: string, names: string): readonly ScenarioCase[] {
+  const file = fileURLToPath(new URL(`../../../scenarios/${path}`, import.meta.url));
+  return loadScenario(path, readFileSync(file)).cases.filter(({ name }) => name.startsWith(names));
+}
+
 const cases = [
   ...loadScenario('silenced.yaml', new TextEncoder().encode(corpus)).cases,
-  ...loadScenario('reused.yaml', readFileSync(reused)).cases.filter(({ name }) => name.startsWith('never-with-tables')),
+  ...shipped('vtd/domain-id-reuse.yaml', 'never-with-tables'),
+  ...shipped('riscv/page-size-change.yaml', 'without-break.sc'),
+  ...shipped('riscv/attach-race-bare.yaml', 'x-none-y-none.rvwmo'),
 ];
 
 function runAll(): readonly CaseReport[] {
