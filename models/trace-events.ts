@@ -37,7 +37,7 @@ export type CacheName =
 
 /**
  * What an invalidation asked for: a descriptor (VT-d 6.5.2.1 to 6.5.2.8), or of a RISC-V IOMMU the commands
- * IODIR.INVAL_DDT and INVAL_PDT, IOTINVAL.VMA and GVMA (RISC-V IOMMU 4.1).
+ * IODIR.INVAL_DDT and INVAL_PDT, IOTINVAL.VMA and GVMA (RISC-V IOMMU, Command-queue).
  */
 export type InvalidationKind =
   | 'context'
@@ -270,7 +270,7 @@ export type TraceEvent =
       readonly pasid: number;
       readonly iova: number;
     }
-  /** IOFENCE.C: all commands before it are done, and `reads` and `writes` that the IOMMU has processed are in memory. */
+  /** IOFENCE.C: all commands before it are done, and `reads` and `writes` that have come there are in memory. */
   | { readonly kind: 'fence-done'; readonly slot: number; readonly reads: boolean; readonly writes: boolean }
   | { readonly kind: 'status-written'; readonly address: number; readonly data: number }
   /** `code`: IQEI of VT-d; of a RISC-V IOMMU the bit of cqcsr. */

@@ -47,7 +47,12 @@ class RiscvAssembly extends Assembly<RiscvWorld, RiscvSystem, RiscvDomain> {
       const contextWordCount = platform.iommu.deviceContext === 'base' ? 8 : 16;
       driver.addDevice({ name, deviceId, contextAddress, contextWordCount, iommu });
       const directory = this.tables.root(name);
-      this.#iommu(iommu).preset({ mode: ddtpMode.bare + platform.iommu.levels, directory, queueIsOn: true });
+      this.#iommu(iommu).preset({
+        mode: ddtpMode.bare + platform.iommu.levels,
+        directory,
+        queueIsOn: true,
+        queueInterrupts: true,
+      });
     }
     this.addEndpoints();
     for (const name of Object.keys(domains)) {

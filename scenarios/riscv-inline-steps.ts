@@ -6,6 +6,7 @@ import { atsInval, iodirInvalDdt, iodirInvalPdt, iofence, iotinval } from '../mo
 import { encodeDirectoryEntry } from '../models/riscv/entries/directory-entry.ts';
 import { encodePageTableEntry } from '../models/riscv/entries/page-table-entry.ts';
 import { encodeProcessContext } from '../models/riscv/entries/process-context.ts';
+import { riscvRegister } from '../models/riscv/riscv-iommu.ts';
 import { assert } from '../sim/assert.ts';
 import type { Flow } from '../sim/operation.ts';
 import { parseRiscvPlace, type RiscvPlace } from './format/riscv-place.ts';
@@ -50,9 +51,15 @@ function* ownStep(step: InlineStep, { cpu, driver, registers }: InlineRun, { ris
     yield cpu.store64(driver.addressOf(entry), (BigInt(high) << 32n) | BigInt(low >>> 0));
   } else if ('passed' in step) {
     const index = registers.get(lastIndex(step.passed));
-    if (index !== undefined) {
+    if (index !== undefined && step.as !== undefined) {
+      const hasFailed = yield* riscv.queue(step.passed).hasFailed(cpu, Number(index));
+      registers.set(step.as, hasFailed ? 1n : 0n);
+    } else if (index !== undefined) {
       yield riscv.queue(step.passed).waitFor(cpu, Number(index));
     }
+  } else if ('write' in step) {
+    const { registers: base } = riscv.queue(step.iommu).places;
+    yield cpu.writeRegister(base + riscvRegister[step.write], 32, BigInt(step.value));
   } else if ('free' in step) {
     const { name, structure, index = 0 } = parsed(step.free);
     const isTable = structure === 'table';

@@ -18,9 +18,9 @@ export interface DeviceTlbPort {
   /** Takes a request; the answer, `completeDeviceTlb` of the queue, comes in a later step or never. */
   send(request: DeviceTlbInvalidation): void;
   /**
-   * Whether the request that was sent with this ITag may stay without its answer for ever: no such function, or one that
-   * can die or be removed. A function of arena words. Only such a request has a completion timer, so that a function that
-   * always answers is never beaten by the timer in a search, which leaves times out.
+   * Whether the request that was sent with this ITag may stay without its answer for ever: no such function, or one
+   * that can die or be removed. A function of arena words. Only such a request has a completion timer, so that a
+   * function that always answers is never beaten by the timer in a search, which leaves times out.
    */
   mayStaySilent(sid: number, itag: number): boolean;
   /** Whether {@link mayStaySilent} may ever be true in this machine; known when it is sealed. */

@@ -7,7 +7,9 @@ export interface DmaRequest {
   readonly write: boolean;
 }
 
-/** What a cached translation remembers of the access that filled it: it proves no more permission than that one needed. */
+/**
+ * What a cached translation remembers of the access that filled it: it proves no more permission than that one needed.
+ */
 export function accessOf({ write }: Pick<DmaRequest, 'write'>): number {
   return write ? 2 : 1;
 }

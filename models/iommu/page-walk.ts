@@ -205,7 +205,9 @@ export class PageWalk {
       : undefined;
   }
 
-  /** Reads one entry, the first of a walk below the deepest table that is cached: the look-up takes no time of its own. */
+  /**
+   * Reads one entry, the first of a walk below the deepest table that is cached: the look-up takes no time of its own.
+   */
   #readEntry(step: StepContext): number {
     const entry = this.#entry as EntryRead;
     const cached = entry.mayStartBelow ? this.#deepest(entry) : undefined;

@@ -36,8 +36,9 @@ export interface PagingStructurePorts {
 }
 
 /**
- * The paging-structure caches, as the walks of one request use them (VT-d 6.2.5; RISC-V IOMMU 3.8): intermediate entries
- * by the upper bits of the address, under the tags of the address space. They shorten a walk whatever device filled them.
+ * The paging-structure caches, as the walks of one request use them (VT-d 6.2.5; RISC-V IOMMU, Caching in-memory data
+ * structures): intermediate entries by the upper bits of the address, under the tags of the address space. They shorten
+ * a walk whatever device filled them.
  */
 export class PagingStructures implements TableCaches {
   readonly #ports: PagingStructurePorts;
@@ -50,7 +51,10 @@ export class PagingStructures implements TableCaches {
     return this.#ports.entryCounts[stage] > 0;
   }
 
-  /** The deepest table known for an address below `levels` levels, if its path gives the right; the request then depends on it. */
+  /**
+   * The deepest table known for an address below `levels` levels, if its path gives the right; the request then depends
+   * on it.
+   */
   deepest(
     stage: Stage,
     { address, levels, needed }: { address: number; levels: number; needed: number },
@@ -128,7 +132,9 @@ export class PagingStructures implements TableCaches {
   }
 }
 
-/** Frame and levels of a table that walks begin at, as one word: rows lie below tables in RAM, so low bits are enough. */
+/**
+ * Frame and levels of a table that walks begin at, as one word: rows lie below tables in RAM, so low bits are enough.
+ */
 export function rootWord(table: number, levels: number): number {
   return ((table / 4096) * 8 + levels) | 0;
 }

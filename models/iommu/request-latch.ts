@@ -75,7 +75,10 @@ export class RequestLatch {
     this.#provenance.set(slot, provenance);
   }
 
-  /** Adds an entry that a cache shared between devices has brought in; `own`: the slot where it would be the request's own. */
+  /**
+   * Adds an entry that a cache shared between devices has brought in; `own`: the slot where it would be the request's
+   * own.
+   */
   addForeignProvenance(provenance: number, own: number): void {
     if (provenance === 0 || provenance === this.provenance(own)) {
       return;

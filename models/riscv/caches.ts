@@ -5,8 +5,8 @@ import type { SystemTrace } from '../trace-events.ts';
 import type { RiscvConfig } from './riscv-config.ts';
 
 /**
- * The caches of one IOMMU (RISC-V IOMMU 3.8). Rows of translations and page-table entries have the PSCID as `did`, and
- * as `space` 0 in the host's or GSCID + 1 in a guest's address spaces.
+ * The caches of one IOMMU (RISC-V IOMMU, Caching in-memory data structures). Rows of translations and page-table
+ * entries have the PSCID as `did`, and as `space` 0 in the host's or GSCID + 1 in a guest's address spaces.
  */
 export interface RiscvCaches {
   /** Device contexts by device ID. */
@@ -19,7 +19,9 @@ export interface RiscvCaches {
   readonly secondStagePaging: TranslationCache;
 }
 
-/** Words of a row of the IOATC: frame in two words, rights, whether it is global, and the stages and tables it is of. */
+/**
+ * Words of a row of the IOATC: frame in two words, rights, whether it is global, and the stages and tables it is of.
+ */
 export const ioatcPayload = { frame: 0, rights: 2, isGlobal: 3, stages: 4, firstRoot: 5, secondRoot: 6 } as const;
 const ioatcPayloadWords = 7;
 /** Bits of `stages`. */

@@ -1,8 +1,8 @@
 /**
- * What one IOMMU can do: fields of the capabilities register by their mnemonic (RISC-V IOMMU 6.3), 0 or 1. Only what
- * decides about entries and commands is here, without MSI_FLAT, which follows from the format of device contexts; MSI translation, page requests, quality of service and hardware updates
- * of A and D bits are not modelled, and their bits are 0. A type, not an interface, so that it is a record of numbers to
- * the layout engine.
+ * What one IOMMU can do: fields of the capabilities register by their mnemonic (RISC-V IOMMU, capabilities), 0 or 1.
+ * Only what decides about entries and commands is here, without MSI_FLAT, which follows from the format of device
+ * contexts; MSI translation, page requests, quality of service and hardware updates of A and D bits are not modelled,
+ * and their bits are 0. A type, not an interface, so that it is a record of numbers to the layout engine.
  */
 export type RiscvCapabilities = {
   readonly Sv39: number;
@@ -27,7 +27,10 @@ export type RiscvCapabilities = {
   readonly PAS: number;
 };
 
-/** Ratified version 1.0 with all translation modes and ATS, without what came later. Frozen, as masks are remembered for it. */
+/**
+ * Ratified version 1.0 with all translation modes and ATS, without what came later. Frozen, as masks are remembered for
+ * it.
+ */
 export const defaultRiscvCapabilities: RiscvCapabilities = Object.freeze({
   Sv39: 1,
   Sv48: 1,

@@ -29,9 +29,9 @@ const maxDeviceIdBits = 24;
 const errorBit = { memory: 8, timeout: 9, illegal: 10 } as const;
 
 /**
- * The command queue (RISC-V IOMMU 4.1): a ring in memory with its registers, an engine that fetches commands in order,
- * a doubleword at a time, one that executes those in flight, and a timer for each ITag. The head moves past a command
- * that was fetched, and past an IOFENCE.C when that is complete; nothing behind it is fetched before.
+ * The command queue (RISC-V IOMMU, Command-queue): a ring in memory with its registers, an engine that fetches commands
+ * in order, a doubleword at a time, one that executes those in flight, and a timer for each ITag. The head moves past a
+ * command that was fetched, and past an IOFENCE.C when that is complete; nothing behind it is fetched before.
  */
 export class CommandQueue {
   readonly registers: QueueRegisters;
@@ -308,7 +308,10 @@ export class CommandQueue {
     this.#moveHead();
   }
 
-  /** An earlier ATS.INVAL has timed out: the fence is not complete, and its store is not made (RISC-V IOMMU 4.1.4). */
+  /**
+   * An earlier ATS.INVAL has timed out: the fence is not complete, and its store is not made (RISC-V IOMMU, ATS
+   * commands).
+   */
   #reportTimeout(context: StepContext): void {
     if (this.#config.cmdToRetry === 'succeeds') {
       this.#timedOut.set(0);
@@ -316,7 +319,7 @@ export class CommandQueue {
     this.#stop(cqcsrBit.cmdTo, errorBit.timeout, context);
   }
 
-  /** An error at the head: nothing is fetched until software clears it (RISC-V IOMMU 6.15). */
+  /** An error at the head: nothing is fetched until software clears it (RISC-V IOMMU, cqcsr). */
   #stop(bit: number, code: number, context: StepContext): void {
     this.#forget();
     this.registers.raise(bit);

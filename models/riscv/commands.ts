@@ -12,7 +12,7 @@ import {
 export const commandBytes = 16;
 export const commandWords = commandBytes / 4;
 
-/** Opcode and func3 of a command, as opcode * 8 + func3 (RISC-V IOMMU 4.1). */
+/** Opcode and func3 of a command, as opcode * 8 + func3 (RISC-V IOMMU, Command-queue). */
 export const commandType = {
   iotinvalVma: 1 * 8,
   iotinvalGvma: 1 * 8 + 1,
@@ -173,7 +173,7 @@ export interface CommandLimits {
   readonly wireSignals: boolean;
 }
 
-/** Whether a command is illegal or has reserved bits or operands set (RISC-V IOMMU 4.1): cqcsr.cmd_ill. */
+/** Whether a command is illegal or has reserved bits or operands set (RISC-V IOMMU, Command-queue): cqcsr.cmd_ill. */
 export function isIllegal(words: ArrayLike<number>, base: number, limits: CommandLimits): boolean {
   const type = typeOfCommand(words, base);
   const entryLayout = layouts.get(type);

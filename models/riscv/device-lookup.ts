@@ -18,7 +18,10 @@ import { provenanceSlot } from './request-state.ts';
 const ddtCauses = { load: cause.ddtLoad, notValid: cause.ddtNotValid, misconfigured: cause.ddtMisconfigured };
 const { fields } = deviceContext;
 
-/** Finds the device context of a request: DDT cache, or the device directory table (RISC-V IOMMU 3.1, 3.3.1). */
+/**
+ * Finds the device context of a request: DDT cache, or the device directory table (RISC-V IOMMU, Device directory
+ * table, Process to locate the Device-context).
+ */
 export class DeviceLookup {
   readonly #reader: ContextReader;
   readonly #root: Note<number>;
@@ -123,7 +126,7 @@ export class DeviceLookup {
     return 0;
   }
 
-  /** What is not valid is never cached (RISC-V IOMMU 3.8). */
+  /** What is not valid is never cached (RISC-V IOMMU, Caching in-memory data structures). */
   #fill(step: StepContext): void {
     const { state, ports, request } = this.#reader;
     if (state.mustNotCache.get() === 1) {

@@ -5,13 +5,13 @@ import { getAddress, getField, layout } from '../entry-layout.ts';
 import { PagePointer } from './page-pointer.ts';
 import type { RiscvConfig } from './riscv-config.ts';
 
-/** ddtp.iommu_mode (RISC-V IOMMU 6.6). */
+/** ddtp.iommu_mode (RISC-V IOMMU, ddtp). */
 export const ddtpMode = { off: 0, bare: 1, oneLevel: 2, twoLevels: 3, threeLevels: 4 } as const;
 
 const ddtp = layout({
   name: 'ddtp',
   widthBits: 64,
-  section: 'RISC-V IOMMU 6.6',
+  section: 'RISC-V IOMMU, ddtp',
   fields: {
     mode: { high: 3, low: 0, spec: 'iommu_mode' },
     busy: { high: 4, low: 4, spec: 'busy' },
@@ -102,7 +102,9 @@ export class DirectoryPointer {
     this.#askedTable.set(getAddress(ddtp.fields.table, value, 0));
   }
 
-  /** What is waited for before a change is done: to Off, that every request under way has ended (RISC-V IOMMU 6.6). */
+  /**
+   * What is waited for before a change is done: to Off, that every request under way has ended (RISC-V IOMMU, ddtp).
+   */
   get drainsRequests(): boolean {
     return this.#asked.get() === ddtpMode.off + 1;
   }

@@ -1,4 +1,4 @@
-/** Causes of faults (RISC-V IOMMU 3.4, table of CAUSE). */
+/** Causes of faults (RISC-V IOMMU, Fault-queue record, CAUSE). */
 export const cause = {
   readAccess: 5,
   writeAccess: 7,
@@ -19,9 +19,9 @@ export const cause = {
 
 export interface FaultCause {
   readonly text: string;
-  /** Answer to a translation request that ends so; `no-access`: success without permission, and no report (2.6). */
+  /** Answer to a translation request that ends so; `no-access`: success without permission, and no report. */
   readonly translationAnswer: 'UR' | 'CA' | 'no-access';
-  /** Reported even with DTF = 1 in the device context (3.4). */
+  /** Reported even with DTF = 1 in the device context. */
   readonly reportedWithDtf: boolean;
   /** No entry that software means gives it. */
   readonly onlyTornEntryGives: boolean;

@@ -23,8 +23,8 @@ export interface InFlightCommandPorts extends InvalidationPorts {
 }
 
 /**
- * The commands but IOFENCE.C that have been fetched and are not complete, oldest first. They execute in any order (RISC-V
- * IOMMU 4.1), or each after the one before it has begun.
+ * The commands but IOFENCE.C that have been fetched and are not complete, oldest first. They execute in any order
+ * (RISC-V IOMMU, Command-queue), or each after the one before it has begun.
  */
 export class InFlightCommands {
   readonly #config: RiscvConfig;
@@ -88,14 +88,14 @@ export class InFlightCommands {
     this.#rows.remove(this.#rowOf(itag));
   }
 
-  /** The endpoint has not answered in time: the command is over (RISC-V IOMMU 4.1.4). */
+  /** The endpoint has not answered in time: the command is over (RISC-V IOMMU, ATS commands). */
   timedOut(itag: number): void {
     const row = this.#rowOf(itag);
     this.#noteLost(row);
     this.#rows.remove(row);
   }
 
-  /** The queue stops: each command that was fetched is executed in the end, or never (RISC-V IOMMU 6.15). */
+  /** The queue stops: each command that was fetched is executed in the end, or never (RISC-V IOMMU, cqcsr). */
   abortSome(context: StepContext): void {
     for (let row = this.#rows.length - 1; row >= 0; row -= 1) {
       const isFetched = this.#rows.get(row, column.stage) === stage.fetched;

@@ -16,8 +16,8 @@ export interface InvalidationPorts {
 }
 
 /**
- * Executes an IODIR or IOTINVAL command: drops what its operands name and no more (RISC-V IOMMU 4.1.1, 4.1.3), and keeps
- * requests under way that may have read old entries from filling caches with them.
+ * Executes an IODIR or IOTINVAL command: drops what its operands name and no more (RISC-V IOMMU, IOTINVAL commands,
+ * IODIR commands), and keeps requests under way that may have read old entries from filling caches with them.
  */
 export function invalidate(ports: InvalidationPorts, base: number): void {
   switch (typeOfCommand(ports.arena.words, base)) {

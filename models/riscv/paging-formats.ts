@@ -70,7 +70,10 @@ function format(reader: ContextReader, stage: 'first' | 'second', isOfRequest: b
   };
 }
 
-/** All requests are without privilege; A and D are software's alone, as SADE and GADE are 0 (RISC-V IOMMU 3.1.3.1). */
+/**
+ * All requests are without privilege; A and D are software's alone, as SADE and GADE are 0 (RISC-V IOMMU,
+ * Device-context fields).
+ */
 function rightsOf(words: readonly number[]): number {
   const at = (field: keyof typeof fields): number => getField(fields[field], words, 0);
   const usable = at('user') & at('accessed');

@@ -19,7 +19,10 @@ const indexBits = [8, 9, 3] as const;
 /** Address of a directory entry as the second stage gives it: at once, or by a walk; negative: a fault. */
 type ThroughSecondStage = (address: number) => number | Flow<number>;
 
-/** Finds the process context of a request: PDT cache, or the process directory (RISC-V IOMMU 3.2, 3.3.2). */
+/**
+ * Finds the process context of a request: PDT cache, or the process directory (RISC-V IOMMU, Process directory table,
+ * Process to locate the Process-context).
+ */
 export class ProcessLookup {
   readonly #reader: ContextReader;
   readonly #lookUp: WalkStep;
@@ -84,7 +87,10 @@ export class ProcessLookup {
     return answer;
   }
 
-  /** Which process context is wanted: {@link noProcess}, a process ID, or a negative cause (RISC-V IOMMU 3.3, steps 6 to 8). */
+  /**
+   * Which process context is wanted: {@link noProcess}, a process ID, or a negative cause (RISC-V IOMMU, Process to
+   * translate an IOVA, steps 6 to 8).
+   */
   #processId(): number {
     const { request, words, state } = this.#reader;
     const { base } = state.device;

@@ -1,7 +1,7 @@
 import type { Arena } from '../../sim/arena.ts';
 import { Cell } from '../../sim/containers.ts';
 
-/** Bits of cqcsr (RISC-V IOMMU 6.15). */
+/** Bits of cqcsr (RISC-V IOMMU, cqcsr). */
 export const cqcsrBit = {
   cqen: 1 << 0,
   cie: 1 << 1,
@@ -57,9 +57,9 @@ export class QueueRegisters {
     return this.#interrupt.get();
   }
 
-  /** Sets cqen and cqon before the run. */
-  preset(isOn: boolean): void {
-    this.#bits.set(isOn ? cqcsrBit.cqen : 0);
+  /** Sets cqen with cqon, and cie, before the run. */
+  preset(isOn: boolean, asksForInterrupts: boolean): void {
+    this.#bits.set((isOn ? cqcsrBit.cqen : 0) | (asksForInterrupts ? cqcsrBit.cie : 0));
     this.#isOn.set(Number(isOn));
   }
 

@@ -5,8 +5,8 @@ import { leafSlot } from '../iommu/translation-cache.ts';
 
 /**
  * Position of an entry in a translation's provenance: at most two non-leaf DDT entries, the device context, at most two
- * non-leaf PDT entries, the process context, a leaf page-table entry that is tracked, and one entry of another device or
- * of an earlier time that a cache has brought in.
+ * non-leaf PDT entries, the process context, a leaf page-table entry that is tracked, and one entry of another device
+ * or of an earlier time that a cache has brought in.
  */
 export const provenanceSlot = { ddt: [0, 5], device: 1, pdt: [2, 6], process: 3, leaf: leafSlot, foreign: 7 } as const;
 

@@ -28,11 +28,14 @@ interface RiscvTiming {
 
 /** Everything about one RISC-V IOMMU that is a choice; defaults are in scenarios/format and docs/fidelity.md. */
 export interface RiscvConfig {
-  /** Levels that ddtp can be set to: 1 to 3 (RISC-V IOMMU 6.6). */
+  /** Levels that ddtp can be set to: 1 to 3 (RISC-V IOMMU, ddtp). */
   readonly levels: 1 | 2 | 3;
-  /** Device contexts of 32 or of 64 bytes (RISC-V IOMMU 3.1.3). */
+  /** Device contexts of 32 or of 64 bytes (RISC-V IOMMU, Device-context fields). */
   readonly deviceContext: 'base' | 'extended';
-  /** The order of the doublewords of device and process contexts: the specification leaves any (RISC-V IOMMU 3.1.3). */
+  /**
+   * The order of the doublewords of device and process contexts: the specification leaves any (RISC-V IOMMU,
+   * Device-context fields).
+   */
   readonly dcReadOrder: 'tc-first' | 'tc-last' | 'any';
   readonly ddtCacheEntries: number;
   readonly pdtCacheEntries: number;
@@ -43,7 +46,7 @@ export interface RiscvConfig {
   readonly secondStagePagingEntries: number;
   /** Whether a walk that IOTINVAL or IODIR.INVAL overtakes may no longer fill a cache; false is broken hardware. */
   readonly squashesInFlight: boolean;
-  /** Commands that were fetched, but for IOFENCE.C, execute in any order (RISC-V IOMMU 4.1). */
+  /** Commands that were fetched, but for IOFENCE.C, execute in any order (RISC-V IOMMU, Command-queue). */
   readonly commandOrder: 'any' | 'in-order';
   /** Slots of the command queue: a power of two. */
   readonly cqSlots: number;

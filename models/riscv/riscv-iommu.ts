@@ -22,7 +22,7 @@ import { RiscvWalker } from './riscv-walker.ts';
 /** Sources of requests that one IOMMU can tell apart: a fence keeps those it waits for as bits of one word. */
 export const maxRiscvWalkers = 31;
 
-/** Offsets of the registers that drivers use in a run (RISC-V IOMMU 6). */
+/** Offsets of the registers that drivers use in a run (RISC-V IOMMU, Memory-mapped register interface). */
 export const riscvRegister = {
   capabilities: 0,
   fctl: 8,
@@ -57,6 +57,8 @@ export interface RiscvPreset {
   readonly directory: number;
   /** cqen and cqon. */
   readonly queueIsOn: boolean;
+  /** cie. */
+  readonly queueInterrupts: boolean;
 }
 
 /** One RISC-V IOMMU: caches, a walker for each source of requests, and the command queue. */
@@ -94,9 +96,9 @@ export class RiscvIommu implements Iommu {
   }
 
   /** Sets the registers before the run. */
-  preset({ mode, directory, queueIsOn }: RiscvPreset): void {
+  preset({ mode, directory, queueIsOn, queueInterrupts }: RiscvPreset): void {
     this.#ddtp.preset(mode, directory);
-    this.queue.registers.preset(queueIsOn);
+    this.queue.registers.preset(queueIsOn, queueInterrupts);
   }
 
   /** Its engines; call after every source of requests has been added. */
@@ -111,7 +113,7 @@ export class RiscvIommu implements Iommu {
     add('ddtp change', this.#ddtpStep());
   }
 
-  /** A walker for one source of requests; at most {@link maxRiscvWalkers}. */
+  /** A walker for one source of requests; at most that many. */
   addWalker(name: string): RiscvWalker {
     const { arena, memory, registry, trace } = this.#ports;
     assert(this.#requests.length < maxRiscvWalkers, 'the IOMMU has room for one more source of requests');

@@ -24,7 +24,7 @@ const unknown = -0xfffe;
 
 type Kind = 'untranslated' | 'translation' | 'translated';
 
-/** Translates the requests of one source, one at a time (RISC-V IOMMU 3.3). */
+/** Translates the requests of one source, one at a time (RISC-V IOMMU, Process to translate an IOVA). */
 export class RiscvWalker {
   readonly #reader: ContextReader;
   readonly #state: RequestState;
@@ -113,7 +113,10 @@ export class RiscvWalker {
     yield this.#answer;
   }
 
-  /** DMA by a translation that the function holds: past all tables but the device context (RISC-V IOMMU 3.3). */
+  /**
+   * DMA by a translation that the function holds: past all tables but the device context (RISC-V IOMMU, Process to
+   * translate an IOVA).
+   */
   *translatedDma(request: DmaRequest, held: HeldTranslation): Flow {
     this.#reader.request = request;
     this.#end.held = held;
@@ -161,7 +164,10 @@ export class RiscvWalker {
     }
   }
 
-  /** A request comes to the IOMMU: address and fault at once, or how it goes on (RISC-V IOMMU 3.3, steps 1 to 5). */
+  /**
+   * A request comes to the IOMMU: address and fault at once, or how it goes on (RISC-V IOMMU, Process to translate an
+   * IOVA, steps 1 to 5).
+   */
   #arrive(kind: Kind): number {
     const { ports, request } = this.#reader;
     const state = this.#state;
@@ -206,7 +212,9 @@ export class RiscvWalker {
     return this.#end.held.address + (this.#reader.request.iova % 4096);
   }
 
-  /** DTF in the device context keeps back all but what is wrong with the directory itself (RISC-V IOMMU 3.4). */
+  /**
+   * DTF in the device context keeps back all but what is wrong with the directory itself (RISC-V IOMMU, Fault causes).
+   */
   #isWanted(reason: number): boolean {
     const isOff = getField(deviceContext.fields.disableFaults, this.#reader.words, this.#state.device.base) === 1;
     return !isOff || faultCauses.get(reason)?.reportedWithDtf === true;
@@ -222,7 +230,8 @@ export class RiscvWalker {
     const readable = (rights & right.read) !== 0;
     const writable = (rights & right.write) !== 0;
     if (output < 0) {
-      // "Success" without permission is no fault to software: the function can ask for the page (RISC-V IOMMU 3.6).
+      // "Success" without permission is no fault to software: the function can ask for the page (RISC-V IOMMU, PCIe ATS
+      // translation request handling).
       this.#end.noteFault(status !== 'success');
     }
     if (this.#answers.active) {

@@ -25,7 +25,10 @@ export interface TranslationShape {
 /** No address and no fault: the tables have to say. */
 const notTranslated = -0xffff;
 
-/** From contexts to an output address: IOATC, first stage, second stage, both or none (RISC-V IOMMU 3.3, 3.8). */
+/**
+ * From contexts to an output address: IOATC, first stage, second stage, both or none (RISC-V IOMMU, Process to
+ * translate an IOVA, Caching in-memory data structures).
+ */
 export class Translation {
   readonly #reader: ContextReader;
   readonly #pageWalk: PageWalk;
@@ -182,7 +185,8 @@ export class Translation {
       caches: { first: caches.firstStagePaging, second: caches.secondStagePaging },
       entryCounts: { first: config.firstStagePagingEntries, second: config.secondStagePagingEntries },
       request: () => reader.request,
-      // Second-stage rows have no PSCID: every process of a guest shares its second stage (RISC-V IOMMU 3.8).
+      // Second-stage rows have no PSCID: every process of a guest shares its second stage (RISC-V IOMMU, Caching
+      // in-memory data structures).
       tags: (stage) => ({ ...this.#tags, ...(stage === 'second' ? { did: 0 } : {}), pasid: -1, hasPasid: false }),
       pointer: () => this.#pointer,
       roots: () => this.#roots,
@@ -191,7 +195,9 @@ export class Translation {
     });
   }
 
-  /** Output address on a hit; the row has to be of this address space, and of the stages that the request goes through. */
+  /**
+   * Output address on a hit; the row has to be of this address space, and of the stages that the request goes through.
+   */
   #find(): number {
     const { ports, state, request } = this.#reader;
     const { arena, caches } = ports;
@@ -225,7 +231,9 @@ export class Translation {
     return frame * 4096 + (request.iova % 4096);
   }
 
-  /** A row of the same tables is what the request would have walked itself; another adds the context it was filled by. */
+  /**
+   * A row of the same tables is what the request would have walked itself; another adds the context it was filled by.
+   */
   #dependOn(row: number): void {
     const { ports, state } = this.#reader;
     const { arena, caches } = ports;

@@ -28,6 +28,9 @@ export function riscvStepRules(world: RiscvWorld): StepRules {
       if ('free' in step) {
         return checkFreed(world, step.free, [...path, 'free']);
       }
+      if ('write' in step) {
+        return checkIommu(world, step.iommu, [...path, 'iommu']);
+      }
       return 'passed' in step ? checkIommu(world, step.passed, [...path, 'passed']) : [];
     },
   };

@@ -100,7 +100,7 @@ export function loadedNames(steps: readonly InlineStep[]): readonly string[] {
 function registersOf(steps: readonly InlineStep[]): readonly string[] {
   return steps.flatMap((step) => {
     if ('load' in step) return [step.load.as];
-    if ('submit' in step) return 'as' in step && step.as !== undefined ? [step.as] : [];
+    if ('submit' in step || 'passed' in step) return 'as' in step && step.as !== undefined ? [step.as] : [];
     if ('if' in step) return [...registersOf(step.do), ...registersOf(step.else)];
     return 'repeat' in step ? registersOf(step.steps) : [];
   });

@@ -22,7 +22,7 @@ export function iommuCount({ platform }: RiscvWorld): number {
   return 1 + Math.max(0, ...Object.values(platform.devices).map(({ iommu }) => iommu));
 }
 
-/** DDI 0 to 2 of a device ID (RISC-V IOMMU 3.1): the lowest index is that of the device context. */
+/** DDI 0 to 2 of a device ID (RISC-V IOMMU, Device directory table): the lowest index is that of the device context. */
 export function directoryIndices({ platform }: RiscvWorld, deviceId: number): readonly [number, number, number] {
   const leafBits = platform.iommu.deviceContext === 'base' ? 7 : 6;
   return [
@@ -40,7 +40,7 @@ export function directoryTableName(world: RiscvWorld, device: Device, level: num
   return `DDT${which} L${level}${above.map((index) => ` ${index}`).join('')}`;
 }
 
-/** PDI 0 to 2 of a process ID (RISC-V IOMMU 3.2). */
+/** PDI 0 to 2 of a process ID (RISC-V IOMMU, Process directory table). */
 export function processIndices(process: number): readonly [number, number, number] {
   return [process & 0xff, (process >>> 8) & 0x1ff, process >>> 17];
 }

@@ -190,6 +190,14 @@ export const riscvStep = nested(
     }),
     z.strictObject({
       passed: z.int().min(0).max(1).describe('Waits until cqh of this IOMMU is past all that the task submitted.'),
+      as: name
+        .optional()
+        .describe('Name for how that ended: 0, or 1 with an error in cqcsr; left out: nobody looks at errors.'),
+    }),
+    z.strictObject({
+      write: z.enum(['cqt', 'cqcsr', 'ipsr']).describe('Register of the command queue that is written (writel).'),
+      value: word64,
+      iommu: z.int().min(0).max(1).default(0).describe('Number of the IOMMU.'),
     }),
     z.strictObject({
       free: riscvPlace.describe(

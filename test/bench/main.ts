@@ -2,14 +2,15 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Exploration, exploration, largeSearch, printExploration, printRow } from './exploration.ts';
 import { type IdleMemory, idleMemory } from './idle-memory.ts';
+import { type LitmusBench, litmusBench, printLitmus } from './litmus.ts';
 import { type Rate, race } from './measure.ts';
 import { kernelPing, type Ping, plainHeapPing, typedHeapPing } from './ping.ts';
 import { scenarioCase, scenarioRuns } from './scenario-runs.ts';
 import { type CampaignRate, campaignRuns, workerRuns } from './worker-runs.ts';
 
 /*
- * npm run bench -- [--json] [--rounds 7] [--exploration] [--large]
- * --exploration: that section alone. --large: a search of 10 million states, alone.
+ * npm run bench -- [--json] [--rounds 7] [--exploration] [--litmus] [--large]
+ * --exploration, --litmus: that section alone. --large: a search of 10 million states, alone.
  * Rates are medians over rounds in which the compared things take turns. Trust the ratios, not the figures.
  */
 
@@ -37,6 +38,7 @@ interface Measured {
   readonly memory: IdleMemory;
   readonly campaigns: readonly CampaignRate[];
   readonly exploration: Exploration;
+  readonly litmus: LitmusBench;
 }
 
 interface Target {
@@ -57,6 +59,7 @@ const { values } = parseArgs({
     json: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '7' },
     exploration: { type: 'boolean', default: false },
+    litmus: { type: 'boolean', default: false },
     large: { type: 'boolean', default: false },
   },
 });
@@ -72,6 +75,8 @@ if (values.large) {
   process.exitCode = residentBytes < 2 ** 31 ? 0 : 1;
 } else if (values.exploration) {
   printExploration(exploration());
+} else if (values.litmus) {
+  printLitmus(litmusBench());
 } else {
   await all();
 }
@@ -86,6 +91,7 @@ async function all(): Promise<void> {
     // Few rounds: each is many seconds, and the best one counts.
     campaigns: await workerRuns(Math.min(rounds, 3)),
     exploration: exploration(),
+    litmus: litmusBench(),
   };
   const machine = { node: process.version, cpu: cpus()[0]?.model ?? 'unknown', cpuCount: cpus().length };
   const results: Results = { machine, rounds, ...measured, targets: targetsOf(measured) };
@@ -175,7 +181,16 @@ function atMost(what: string, value: number, target: number, unit: string): Targ
   return { what, target: `<= ${target}${unit}`, reached: `${value.toFixed(digits)}${unit}`, ok: value <= target };
 }
 
-function print({ machine, ping: pings, scenario, memory, campaigns, exploration: explored, targets }: Results): void {
+function print({
+  machine,
+  ping: pings,
+  scenario,
+  memory,
+  campaigns,
+  exploration: explored,
+  litmus,
+  targets,
+}: Results): void {
   console.log(`node ${machine.node}, ${machine.cpuCount} x ${machine.cpu}, medians of ${rounds} rounds\n`);
   for (const { processCount, rates, ratioToTypedHeap, ratioToPlainHeap } of pings) {
     console.log(`ping, N = ${processCount}: waits of 1 to 100 ticks`);
@@ -199,6 +214,7 @@ function print({ machine, ping: pings, scenario, memory, campaigns, exploration:
     `  with a random stream for each process, as the scheduler timed has: ${memory.streamBytes.toFixed(0)} more\n`,
   );
   printExploration(explored);
+  printLitmus(litmus);
   console.log('targets');
   for (const { what, target, reached, ok } of targets) {
     console.log(`  ${ok ? 'reached' : 'MISSED '}  ${reached.padStart(8)}  ${target.padEnd(9)} ${what}`);

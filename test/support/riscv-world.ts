@@ -130,7 +130,7 @@ export class RiscvWorld {
     this.#ddtp = new DirectoryPointer(new Arena(), this.config);
     const mode = sketch.mode ?? ddtpMode.bare + this.config.levels;
     this.#ddtp.preset(mode, this.directory);
-    this.iommu.preset({ mode, directory: this.directory, queueIsOn: sketch.queueIsOn ?? true });
+    this.iommu.preset({ mode, directory: this.directory, queueIsOn: sketch.queueIsOn ?? true, queueInterrupts: false });
     this.#addEndpoints(bus, sketch);
     sketch.prepare?.(this);
     this.#addSources(bus, sketch);

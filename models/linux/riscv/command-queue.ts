@@ -118,6 +118,11 @@ export class CommandQueue {
     }
   }
 
+  /** The wait for a command of any kind, of software that looks at how it ended: true with an error of the queue. */
+  *hasFailed(cpu: Cpu, index: number): Flow<boolean> {
+    return yield* this.#wait(cpu, index, yield* this.errorsSoFar(cpu));
+  }
+
   /** The wait alone, for a command of any kind. */
   *waitFor(cpu: Cpu, index: number): Flow {
     if (yield* this.#wait(cpu, index, yield* this.errorsSoFar(cpu))) {

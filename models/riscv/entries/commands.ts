@@ -1,6 +1,6 @@
 import { layout } from '../../entry-layout.ts';
 
-// Commands are 128 bits; `opcode` and `function` together say which (RISC-V IOMMU 4.1).
+// Commands are 128 bits; `opcode` and `function` together say which (RISC-V IOMMU, Command-queue).
 
 const head = {
   opcode: { high: 6, low: 0, spec: 'opcode' },
@@ -14,7 +14,7 @@ const did = { high: 63, low: 40, spec: 'DID' } as const;
 export const invalidateTranslations = layout({
   name: 'IOTINVAL',
   widthBits: 128,
-  section: 'RISC-V IOMMU 4.1.1',
+  section: 'RISC-V IOMMU, IOTINVAL commands',
   fields: {
     ...head,
     addressValid: { high: 10, low: 10, spec: 'AV' },
@@ -32,7 +32,7 @@ export const invalidateTranslations = layout({
 export const fence = layout({
   name: 'IOFENCE.C',
   widthBits: 128,
-  section: 'RISC-V IOMMU 4.1.2',
+  section: 'RISC-V IOMMU, IOFENCE commands',
   fields: {
     ...head,
     addressValid: { high: 10, low: 10, spec: 'AV' },
@@ -49,7 +49,7 @@ export const fence = layout({
 export const invalidateDirectory = layout({
   name: 'IODIR',
   widthBits: 128,
-  section: 'RISC-V IOMMU 4.1.3',
+  section: 'RISC-V IOMMU, IODIR commands',
   fields: { ...head, pid, deviceValid, did },
 });
 
@@ -57,7 +57,7 @@ export const invalidateDirectory = layout({
 export const invalidateDeviceTlb = layout({
   name: 'ATS.INVAL',
   widthBits: 128,
-  section: 'RISC-V IOMMU 4.1.4',
+  section: 'RISC-V IOMMU, ATS commands',
   fields: {
     ...head,
     pid,
@@ -75,7 +75,7 @@ export const invalidateDeviceTlb = layout({
 export const pageGroupResponse = layout({
   name: 'ATS.PRGR',
   widthBits: 128,
-  section: 'RISC-V IOMMU 4.1.4',
+  section: 'RISC-V IOMMU, ATS commands',
   fields: {
     ...head,
     pid,

@@ -42,7 +42,7 @@ const baseFields = {
 export const deviceContext = layout({
   name: 'device context',
   widthBits: 256,
-  section: 'RISC-V IOMMU 3.1.2, 3.1.3',
+  section: 'RISC-V IOMMU, Leaf DDT entry, Device-context fields',
   validBit: 0,
   fields: baseFields,
 });
@@ -51,7 +51,7 @@ export const deviceContext = layout({
 export const extendedDeviceContext = layout({
   name: 'extended device context',
   widthBits: 512,
-  section: 'RISC-V IOMMU 3.1.2, 3.1.3',
+  section: 'RISC-V IOMMU, Leaf DDT entry, Device-context fields',
   validBit: 0,
   fields: {
     ...baseFields,
@@ -124,7 +124,10 @@ export function usedExtendedDeviceContextBits(words: ArrayLike<number>, base: nu
   }
 }
 
-/** 0 for a good context, else 258 not valid or 259 misconfigured (RISC-V IOMMU 3.1.3, "configuration checks"). */
+/**
+ * 0 for a good context, else 258 not valid or 259 misconfigured (RISC-V IOMMU, Device-context fields, "configuration
+ * checks").
+ */
 export function checkDeviceContext(
   words: ArrayLike<number>,
   base: number,

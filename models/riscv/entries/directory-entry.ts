@@ -9,7 +9,7 @@ const fields = {
 export const ddtEntry = layout({
   name: 'non-leaf DDT entry',
   widthBits: 64,
-  section: 'RISC-V IOMMU 3.1.1',
+  section: 'RISC-V IOMMU, Non-leaf DDT entry',
   validBit: 0,
   fields,
 });
@@ -18,7 +18,7 @@ export const ddtEntry = layout({
 export const pdtEntry = layout({
   name: 'non-leaf PDT entry',
   widthBits: 64,
-  section: 'RISC-V IOMMU 3.2.1',
+  section: 'RISC-V IOMMU, Non-leaf PDT entry',
   validBit: 0,
   fields,
 });

@@ -4,7 +4,7 @@ import { copyMask, encode, fieldMask, getField, layout } from '../../entry-layou
 export const pageTableEntry = layout({
   name: 'page-table entry',
   widthBits: 64,
-  section: 'RISC-V privileged 12.4',
+  section: 'RISC-V privileged, Sv39',
   validBit: 0,
   fields: {
     valid: { high: 0, low: 0, spec: 'V' },
@@ -58,7 +58,10 @@ export function isLeaf(words: ArrayLike<number>): boolean {
   return ((words[0] as number) & (pointerOnly[0] as number)) !== 0;
 }
 
-/** Whether a valid entry has bits or combinations that are reserved: the walk then page-faults (privileged 12.3.2). */
+/**
+ * Whether a valid entry has bits or combinations that are reserved: the walk then page-faults (RISC-V privileged,
+ * Virtual Address Translation Process).
+ */
 export function isReserved(words: ArrayLike<number>): boolean {
   const writeOnly = getField(fields.write, words, 0) === 1 && getField(fields.read, words, 0) === 0;
   const mask = isLeaf(words) ? undefined : reservedInPointer;

@@ -8,7 +8,7 @@ import { firstStageMode } from './translation-modes.ts';
 export const processContext = layout({
   name: 'process context',
   widthBits: 128,
-  section: 'RISC-V IOMMU 3.2.2',
+  section: 'RISC-V IOMMU, Leaf PDT entry',
   validBit: 0,
   fields: {
     valid: { high: 0, low: 0, spec: 'V' },
@@ -37,7 +37,7 @@ export function usedProcessContextBits(words: ArrayLike<number>, base: number, o
   copyMask(getField(fields.valid, words, base) === 0 ? absentMask : isBare ? bareMask : presentMask, out);
 }
 
-/** 0 for a good context, else 266 not valid or 267 misconfigured (RISC-V IOMMU 3.2.2). */
+/** 0 for a good context, else 266 not valid or 267 misconfigured (RISC-V IOMMU, Leaf PDT entry). */
 export function checkProcessContext(words: ArrayLike<number>, base: number, capabilities: RiscvCapabilities): number {
   if (getField(fields.valid, words, base) === 0) {
     return cause.pdtNotValid;
