@@ -92,7 +92,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'status-written':
       return `write status: ${event.data === statusDone ? 'done' : hex(event.data)}`;
     case 'queue-error':
-      return `queue error ${event.code} at descriptor ${event.slot}`;
+      return book.words.queueErrorText(event.code, event.slot);
     case 'page-freed':
       return `free ${memoryText(book, event.address, 0)}`;
     case 'page-allocated':
@@ -106,7 +106,7 @@ export function eventText(event: TraceEvent, book: NameBook): string {
     case 'device-tlb-completion':
       return `answer of ${requesterText(event.sid)} to ITag ${event.itag}${completionNotes[event.result]}`;
     case 'device-tlb-timeout':
-      return `time-out of ITag ${event.itag}: ITE`;
+      return `time-out of ITag ${event.itag}${book.words.timeoutText}`;
     case 'descriptor-lost':
       return `drop ${slotText(event)}`;
     case 'fence-done':

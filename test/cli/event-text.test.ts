@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventText } from '../../cli/event-text.ts';
+import { iommuWords } from '../../cli/iommu-words.ts';
 import { createNameBook } from '../../cli/name-book.ts';
 import { atsInval, atsPrgr, iodirInvalDdt, iodirInvalPdt, iofence, iotinval } from '../../models/riscv/commands.ts';
 import { type TraceEvent, traceEventFields } from '../../models/trace-events.ts';
@@ -342,6 +343,14 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
 describe('the text of an event', () => {
   it.each(texts.map(([event, text]) => ({ event, text })))('$event.kind: $text', ({ event, text }) => {
     expect(eventText(event, book)).toBe(text);
+  });
+
+  it.each<[TraceEvent, string]>([
+    [{ kind: 'queue-error', slot: 3, code: 9 }, 'cmd_to (time-out) at command 3'],
+    [{ kind: 'queue-error', slot: 3, code: 10 }, 'cmd_ill (illegal command) at command 3'],
+    [{ kind: 'device-tlb-timeout', sid: 0x10, itag: 1 }, 'time-out of ITag 1'],
+  ])('is in the words of a RISC-V IOMMU where there is one: %j', (event, text) => {
+    expect(eventText(event, { ...book, words: iommuWords.riscv })).toBe(text);
   });
 
   it('is tried for every kind', () => {

@@ -13,7 +13,7 @@ import { isPaging, type RiscvDevice, type RiscvDomain, type RiscvLeaf } from './
 import { Pscids } from './pscids.ts';
 
 /** Where an IOMMU is. */
-export interface RiscvIommuPlaces {
+interface RiscvIommuPlaces {
   /** Address of its registers. */
   readonly registers: number;
   readonly ringAddress: number;
