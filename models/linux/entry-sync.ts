@@ -239,6 +239,8 @@ export interface EntryWriter {
   readonly barrier: boolean;
   /** A plain store of the caller's just before: something that the target leads to. */
   readonly storeBefore?: PlainStore | undefined;
+  /** Whether the compiler may move that store behind those of the entry. */
+  readonly compilerMoves: boolean;
 }
 
 /** The entry as it is in memory. */
@@ -252,9 +254,9 @@ export function* readEntry(cpu: Cpu, address: number, { quantumBits, quantumCoun
 
 /** Stores each quantum of a plan at once, lowest first as entry_set does, and calls `sync` after each batch. */
 export function* carryOut({ batches }: EntryPlan, writer: EntryWriter): Flow {
-  const { barrier, storeBefore, rules } = writer;
+  const { barrier, storeBefore, compilerMoves, rules } = writer;
   // WRITE_ONCE does not keep a plain store before it; the asm of cmpxchg16b does, and so does the call of a sync.
-  const mayMove = storeBefore !== undefined && !barrier && rules.quantumBits === 64;
+  const mayMove = storeBefore !== undefined && compilerMoves && !barrier && rules.quantumBits === 64;
   const places = mayMove ? (batches[0]?.stores.length ?? 0) + 1 : 1;
   const place = storeBefore === undefined ? -1 : yield* new Choose('compiler', places);
   if (place === 0) {

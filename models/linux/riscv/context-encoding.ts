@@ -21,7 +21,7 @@ export function pagingTarget({ mode, firstStageTable }: RiscvDomain, pscid: numb
   return { fsc: (modeOf[mode] << 60n) | (BigInt(firstStageTable) >> 12n), ta: BigInt(pscid) << 12n, isValid: true };
 }
 
-export function targetOf(domain: RiscvDomain, pscid: number): ContextTarget {
+function targetOf(domain: RiscvDomain, pscid: number): ContextTarget {
   switch (domain.stage) {
     case 'blocking':
       return blockingTarget;

@@ -43,6 +43,7 @@ export function* updateDirectory(
   const { contextAddress, contextWordCount } = device;
   const queue = riscv.queue(device.iommu);
   const final = contextWords(target, contextWordCount);
+  final[0] = (final[0] as number) | (yield* riscv.keptFlags(device));
   yield riscv.beginUpdateFrom(contextAddress, (before) => [
     new Uint32Array(contextWordCount),
     ...(options.toleratesMixed ? mixedContexts(before, final) : []),

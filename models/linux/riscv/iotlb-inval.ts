@@ -7,7 +7,7 @@ import type { RiscvDriver } from './riscv-driver.ts';
 import type { PairedBarrier } from './versions.ts';
 
 /** How the walk of the bonds begins: what orders the load that finds the first of them. */
-export type ListLoad = 'relaxed' | 'acquire';
+type ListLoad = 'relaxed' | 'acquire';
 
 export interface Invalidation {
   readonly domain: RiscvDomain;

@@ -11,14 +11,7 @@ const source =
   'drivers/iommu/riscv/iommu.c (riscv_iommu_iotlb_inval, riscv_iommu_iotlb_sync), generic_pt, v4, v5 and 7.0';
 
 /** How a PTE is written: WRITE_ONCE, a compare-and-exchange, or two stores of 32 bits, the half with V first or last. */
-export const pteStores = [
-  'plain',
-  'cmpxchg-relaxed',
-  'cmpxchg',
-  'halves',
-  'upper-half-first',
-  'upper-half-wmb',
-] as const;
+const pteStores = ['plain', 'cmpxchg-relaxed', 'cmpxchg', 'halves', 'upper-half-first', 'upper-half-wmb'] as const;
 type PteStore = (typeof pteStores)[number];
 
 function* storePte(

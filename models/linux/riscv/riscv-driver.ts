@@ -13,7 +13,7 @@ import { isPaging, type RiscvDevice, type RiscvDomain, type RiscvLeaf } from './
 import { Pscids } from './pscids.ts';
 
 /** Where an IOMMU is. */
-export interface RiscvIommuPlaces {
+interface RiscvIommuPlaces {
   /** Address of its registers. */
   readonly registers: number;
   readonly ringAddress: number;
@@ -204,6 +204,12 @@ export class RiscvDriver {
   beginUpdate(entryAddress: number, targets: readonly ArrayLike<number>[], hitless = false): Note {
     const entry = this.registry.entryAt(entryAddress);
     return new Note('update begins', () => this.registry.beginUpdate(entry, targets, hitless));
+  }
+
+  /** What of tc an update of a device context leaves as it is: all but V, for declarations. */
+  keptFlags({ contextAddress }: RiscvDevice): Note<number> {
+    const { memory } = this.#ports;
+    return new Note('tc', () => memory.read(contextAddress) & ~1);
   }
 
   /** The same where what it may become has to do with what it is now, in memory. */

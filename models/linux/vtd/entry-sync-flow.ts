@@ -83,10 +83,17 @@ export const entrySync = defineFlow({
       summary: 'The top table of the new domain gets its first entry just before, by a plain store.',
       default: false,
     },
+    compilerMoves: {
+      type: 'boolean',
+      summary: 'The compiler may move that plain store behind quanta of 64 bits; false: only the CPU can.',
+      default: true,
+    },
     mutant: { type: 'choice', summary: `${mutantSummary}.`, values: mutants, default: 'none' },
   },
-  *start(environment, { device, pasid, to, quantum, used, template, sync, after, barrier, freshTable, mutant }): Flow {
+  *start(environment, parameters): Flow {
     const { cpu, vtd } = environment;
+    const { device, pasid, to, quantum, used, template, sync, after, barrier, freshTable, compilerMoves, mutant } =
+      parameters;
     const address = vtd.pasidEntryAddress(device, pasid);
     const quantumBits = quantum === '64' ? 64 : 128;
     const rules = pasidEntryRules(quantumBits, used);
@@ -125,6 +132,7 @@ export const entrySync = defineFlow({
       rules,
       barrier,
       storeBefore,
+      compilerMoves,
       sync: (batch) => syncPasidEntry(sync, update, batch),
     });
     yield vtd.unlock(cpu);
