@@ -68,9 +68,9 @@ describe('a file that is no scenario', () => {
         'FILE:1:1: error: missing key "source"',
         'FILE:1:1: error: missing key "title"',
         'FILE:1:1: error: unknown key "version"',
-        '  hint: known keys: title, source, description, variables, matrix, free, reach, search, cases, platform, domains, start, interrupts, tasks, forbidden, limits',
+        '  hint: known keys: title, source, description, variables, matrix, free, reach, runs, search, cases, platform, domains, start, interrupts, tasks, forbidden, limits',
         'FILE:2:1: error: unknown key "jobs"',
-        '  hint: known keys: title, source, description, variables, matrix, free, reach, search, cases, platform, domains, start, interrupts, tasks, forbidden, limits',
+        '  hint: known keys: title, source, description, variables, matrix, free, reach, runs, search, cases, platform, domains, start, interrupts, tasks, forbidden, limits',
       ],
     ],
   ])('%s is refused', async (name, contents, messages) => {

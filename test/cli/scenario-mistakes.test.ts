@@ -55,7 +55,11 @@ describe('a scenario with a mistake', () => {
     [
       'a value that is none of the list',
       changed('memory: sc', 'memory: arm'),
-      ['FILE:4:11: error: "arm" is not a value of "memory"; expected one of "sc", "x86-tso"'],
+      [
+        'FILE:4:11: error: "arm" is not a value of "memory"; expected one of "sc", "x86-tso", "rvwmo", "armv8", ' +
+          '"portable", "non-mca"',
+        '  hint: did you mean "armv8"?',
+      ],
     ],
     [
       'a requester ID of another form',
