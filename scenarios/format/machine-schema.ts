@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { memoryModelNames } from '../../models/memory/memory-model.ts';
+import { maxQueueDepth } from '../../models/pcie/ats-config.ts';
 import { bareName, ns } from './scalar-schemas.ts';
 
 /** What every machine has, whatever its IOMMU is. */
@@ -31,6 +32,18 @@ const atsConfig = z.strictObject({
     .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
     .default('always')
     .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
+  queueDepth: z
+    .int()
+    .min(1)
+    .max(maxQueueDepth)
+    .default(maxQueueDepth)
+    .describe(
+      'Invalidate Queue Depth: requests it has at once; others wait on the link, and so do writes behind them.',
+    ),
+  answersAfterDoorbell: z
+    .boolean()
+    .default(false)
+    .describe('It serves invalidation requests only once software has written to it (step mmio).'),
   marksInFlight: z
     .boolean()
     .default(true)

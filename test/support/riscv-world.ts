@@ -141,6 +141,9 @@ export class RiscvWorld {
     for (const endpoint of bus.list()) {
       const name = `${endpoint.name} device TLB`;
       kernel.addProcess({ name, kind: 'engine', body: endpoint.invalidationStep() });
+      if (endpoint.usesLink) {
+        kernel.addProcess({ name: `${endpoint.name} link`, kind: 'engine', body: endpoint.linkStep() });
+      }
     }
     this.#seen = sketch.watch?.(this);
     registry.announce();
@@ -346,7 +349,15 @@ export function leafWords(address: number, flags: PageTableEntryValues = {}): Ui
   return encodePageTableEntry({ valid: 1, read: 1, write: 1, user: 1, accessed: 1, dirty: 1, address, ...flags });
 }
 
-const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
+const wellBehaved: AtsConfig = {
+  entries: 1,
+  answers: 'always',
+  queueDepth: 32,
+  answersAfterDoorbell: false,
+  marksInFlight: true,
+  waitsForDma: true,
+  present: true,
+};
 
 /** Index of an entry; the top table of a second stage has 2048, and addresses below it fit 512 in these tests. */
 function indexOf(iova: number, level: number, isTop: boolean): number {
