@@ -96,7 +96,7 @@ export class AtsEndpoint {
 
   /**
    * Whether the invalidation request with this ITag stays without an answer: it was not taken, or the write that the
-   * function waits for is behind requests for which it has no room. That write is sure to be made: see `check-doorbells.ts`.
+   * function waits for is behind requests for which it has no room. A write is sure to be made: scenarios see to that.
    */
   mayStaySilent(itag: number): boolean {
     if (!this.canBeSilent) {
@@ -108,7 +108,8 @@ export class AtsEndpoint {
 
   /** Whether messages to the function are ever on its link for longer than the step that sends them. */
   get usesLink(): boolean {
-    return this.#link.isUsed || this.#config.queueDepth < maxQueueDepth;
+    const { queueDepth, answersAfterDoorbell } = this.#config;
+    return this.#link.isUsed || answersAfterDoorbell || queueDepth < maxQueueDepth;
   }
 
   get isEnabled(): boolean {

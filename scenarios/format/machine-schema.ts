@@ -18,7 +18,9 @@ export const timing = z.strictObject({
     .default({ minNs: 0, maxNs: 1000 })
     .describe('From one quantum of an entry, or one doubleword of a context, to the next.'),
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
-  link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
+  link: window
+    .default({ minNs: 1, maxNs: 2000 })
+    .describe('One ATS message between a device and the IOMMU, or one write of a CPU to a device.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one descriptor or command.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation, wait or command.'),
   deviceTlbTimeout: window

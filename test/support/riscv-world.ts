@@ -92,6 +92,7 @@ export class RiscvWorld {
   readonly config: RiscvConfig;
   readonly queueAddress: number;
   readonly directory: number;
+  readonly #bus = new EndpointBus();
   readonly #pages = new Map<string, number>();
   #nextPage = 1;
   readonly #ddtp: DirectoryPointer;
@@ -123,7 +124,7 @@ export class RiscvWorld {
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, 16);
     this.queueAddress = this.page('command queue');
     this.directory = this.page('device directory');
-    const bus = new EndpointBus();
+    const bus = this.#bus;
     const { arena, kernel, memory, registry, trace, queueAddress } = this;
     const ports = { arena, kernel, memory, registry, trace, deviceTlbs: bus, queueAddress };
     this.iommu = new RiscvIommu(this.config, ports);
@@ -221,6 +222,11 @@ export class RiscvWorld {
   /** A write of a register. */
   register(name: keyof typeof riscvRegister, ...words: number[]): Operation<void> {
     return new Act(`write of ${name}`, () => this.iommu.writeRegister(riscvRegister[name], words));
+  }
+
+  /** A posted write to a function that answers after one. */
+  ring(device: number): Operation<void> {
+    return new Act(`write to device ${device}`, () => this.#bus.endpoint(device)?.write());
   }
 
   peek(name: keyof typeof riscvRegister): number {
