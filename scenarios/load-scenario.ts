@@ -11,21 +11,13 @@ import {
   type SearchKind,
   variableNames,
 } from './format/expand-cases.ts';
+import { iommuModelOf, iommuModels } from './format/iommu-model.ts';
 import { unknownName } from './format/problem.ts';
 import { readYaml, type YamlDocument } from './format/read-yaml.ts';
 import { ScenarioError } from './format/scenario-error.ts';
 import { type Case, frameSchema, riscvWorldSchema, vtdWorldSchema, type World, worldKeys } from './format/schema.ts';
 import { findVariables, substitute, substitutedSize, type Variables } from './format/substitute.ts';
-import {
-  entryOf,
-  nodeAt,
-  type Position,
-  positionOf,
-  toPlain,
-  type YamlEntry,
-  type YamlMap,
-  type YamlScalar,
-} from './format/yaml-node.ts';
+import { entryOf, type Position, positionOf, toPlain, type YamlEntry, type YamlMap } from './format/yaml-node.ts';
 import { parseDocument, zodDiagnostics } from './format/zod-diagnostics.ts';
 import type { Knobs } from './report.ts';
 import { readBytes, scenarioName } from './scenario-file.ts';
@@ -76,7 +68,6 @@ export interface LoadedScenario {
 
 const defaultRuns = 1000;
 const frameKeys = Object.keys(frameSchema.shape);
-const models: readonly string[] = ['vtd', 'riscv'];
 const maxCases = 10_000;
 /** Each world that is drawn stays in memory, and is calibrated before its first run. */
 const maxWorlds = 64;
@@ -128,6 +119,7 @@ class Loader {
             definition,
             title: frame.title,
             reach: frame.reach ?? [],
+            runs: frame.runs ?? defaultRuns,
             search: frame.search,
           }),
         );
@@ -172,6 +164,7 @@ class Loader {
       readonly definition: Case;
       readonly title: string;
       readonly reach: readonly string[];
+      readonly runs: number;
     },
   ): readonly ScenarioCase[] {
     const { file, root } = this.#document;
@@ -218,7 +211,7 @@ class Loader {
           expect,
           reach,
           search: this.#checkSearch(one, entryOf(node, 'search') ?? entryOf(root, 'search') ?? entry),
-          defaultRuns: definition.runs ?? defaultRuns,
+          defaultRuns: definition.runs ?? frame.runs,
           world: first.world,
           worlds,
         },
@@ -320,9 +313,9 @@ class Loader {
     if (this.#diagnostics.length > before) {
       return undefined;
     }
-    const model = modelOf(node);
-    if (model !== undefined && !models.includes(String(model.value))) {
-      const { message, hint } = unknownName('IOMMU', String(model.value), models);
+    const model = iommuModelOf(node);
+    if (model !== undefined && !iommuModels.includes(String(model.value))) {
+      const { message, hint } = unknownName('IOMMU', String(model.value), iommuModels);
       this.#report(model, message, hint);
       return undefined;
     }
@@ -386,12 +379,6 @@ class Loader {
       throw new ScenarioError(this.#diagnostics.sort(byPosition), this.#document.lines);
     }
   }
-}
-
-/** What the file says the IOMMU is; undefined if it says no word. */
-function modelOf(root: YamlMap): YamlScalar | undefined {
-  const model = nodeAt(root, ['platform', 'iommu', 'model']);
-  return model?.kind === 'scalar' ? model : undefined;
 }
 
 function mapEntries(root: YamlMap, key: string): readonly YamlEntry[] {

@@ -52,8 +52,8 @@ export class WriteQueue {
 
   constructor(arena: Arena, name: string, capacity: number) {
     this.#capacity = capacity;
-    // Between two writes there is at most one fence.
-    this.#entries = new Fifo(arena, name, 2 * capacity, column.firstWord + maxWords);
+    // Before and behind each write there is at most one fence.
+    this.#entries = new Fifo(arena, name, 2 * capacity + 1, column.firstWord + maxWords);
   }
 
   get length(): number {
@@ -61,7 +61,11 @@ export class WriteQueue {
   }
 
   get isFull(): boolean {
-    return this.#entries.length >= 2 * this.#capacity - 1;
+    let writes = 0;
+    for (let row = 0; row < this.length; row += 1) {
+      writes += this.#kind(row) === 'fence' ? 0 : 1;
+    }
+    return writes >= this.#capacity;
   }
 
   push({ access, isRelease, isRcsc, isRmw, view, read, released, status }: QueuedWrite): void {

@@ -136,6 +136,8 @@ const search = z
   ])
   .describe('explored: `tornread explore` searches every order; sampled: too large for that, so it runs seeds.');
 
+const runs = z.int().min(1).max(10_000_000).describe('Schedules to try when the user names no number.');
+
 /** A case: what is expected of it, and values for the scenario's `$variables`. */
 const caseSchema = z
   .strictObject({
@@ -163,7 +165,7 @@ const caseSchema = z
       .record(z.string(), z.array(variable).min(1))
       .optional()
       .describe('Values of these variables that each run draws one combination of, by its seed.'),
-    runs: z.int().min(1).max(10_000_000).optional().describe('Schedules to try when the user names no number.'),
+    runs: runs.optional(),
   })
   .catchall(z.unknown());
 
@@ -182,6 +184,7 @@ export const frameSchema = z.looseObject({
     .optional()
     .describe('Values that each run draws from, for every case without a `free` of its own.'),
   reach: z.array(z.string()).optional(),
+  runs: runs.optional(),
   search: search.optional(),
   cases: z.record(
     z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'a case name is lower-case letters, digits and dashes'),

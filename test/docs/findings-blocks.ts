@@ -28,7 +28,7 @@ export async function remade(page: string): Promise<string> {
 }
 
 async function picture(world: CliWorld, file: string, [name = '', rule = '']: readonly string[]): Promise<string> {
-  const { results } = await json(world, ['run', file, '--case', name, '--no-shrink']);
+  const { results } = await json(world, ['run', file, '--case', name, '--no-shrink', '--jobs', '1']);
   const first = results[0]?.violations.find((violation) => violation.rule === rule)?.first;
   if (first === undefined) throw new Error(`${file} ${name} does not break ${rule}`);
   const command = ['shrink', file, '--case', name, '--seed', first.seed, '--rule', rule];
@@ -64,8 +64,13 @@ async function matrix(world: CliWorld, file: string, names: readonly string[]): 
     rows.set(name, cells);
   }
   const lines = [...rows].map(([name, cells]) => [`\`${name}\``, ...columns.map((column) => cells.get(column) ?? '')]);
-  return [['case', ...columns.map((column) => `\`${column}\``)], ['---', ...columns.map(() => '---')], ...lines]
-    .map((cells) => `| ${cells.join(' | ')} |\n`.replace(/\| ---/g, '|---').replace(/--- \|\n/, '---|\n'))
+  const head = ['case', ...columns.map((column) => `\`${column}\``)];
+  return [
+    `| ${head.join(' | ')} |`,
+    `|${'---|'.repeat(head.length)}`,
+    ...lines.map((cells) => `| ${cells.join(' | ')} |`),
+  ]
+    .map((line) => `${line}\n`)
     .join('');
 }
 
