@@ -81,6 +81,8 @@ export function eventText(event: TraceEvent, book: NameBook): string {
       return `discard an overtaken answer:${pasidText(event.pasid)} ${hex(event.iova)}`;
     case 'translated-request':
       return `translated request: ${access(event)} ${hex(event.address)}${placeNote(event.address, book)}`;
+    case 'link-message':
+      return linkText(event);
     case 'ats-invalidation-received':
       return `invalidation request, ITag ${event.itag}`;
     case 'ats-disabled':
@@ -351,4 +353,14 @@ function wordsText(words: readonly number[]): string {
     value = (value << 32n) | BigInt(word >>> 0);
   }
   return value === 0n ? '0' : `0x${value.toString(16)}`;
+}
+
+function linkText({ sid, itag, state, blocked }: Extract<TraceEvent, { kind: 'link-message' }>): string {
+  const message = itag < 0 ? 'write' : `request with ITag ${itag}`;
+  if (state === 'arrives') {
+    return `${message} comes off the link`;
+  }
+  return blocked
+    ? `queue of ${requesterText(sid)} is full: ${message} waits on the link`
+    : `${message} to ${requesterText(sid)} is on the link`;
 }

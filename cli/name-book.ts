@@ -137,6 +137,7 @@ export function entriesOf(event: TraceEvent): readonly number[] {
     case 'translation-completion':
     case 'translation-discarded':
     case 'translated-request':
+    case 'link-message':
     case 'ats-invalidation-received':
     case 'ats-disabled':
     case 'descriptor-fetched':

@@ -88,6 +88,7 @@ function isRelevant({ record, book, focus }: Scene, index: number): boolean {
     case 'interrupt-entries-invalidated':
     case 'invalidation-done':
     case 'ats-disabled':
+    case 'link-message':
     case 'status-written':
     case 'fence-done':
     case 'write-buffer-flushed':

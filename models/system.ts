@@ -27,6 +27,9 @@ import { type SystemTrace, type TraceEvent, traceEventFields } from './trace-eve
 /** Where the registers of the first IOMMU are, those of each other a page on: above all RAM a scenario can have. */
 const registerWindow = 0xfed9_0000;
 
+/** Where functions take writes of CPUs, a page each by requester ID: between RAM and the registers of IOMMUs. */
+const deviceWindow = 0xe000_0000;
+
 const everywhere: MemoryRange = { address: 0, byteCount: Number.POSITIVE_INFINITY };
 
 /** A named range of memory, for pictures and messages. */
@@ -196,6 +199,14 @@ export class System {
     this.#endpoints.add(new AtsEndpoint({ name, sid }, config, { arena, trace, link, answer }));
   }
 
+  /** Address of the register by which software rings a function with ATS; asked for before the machine is sealed. */
+  doorbellOf(sid: number): number {
+    const endpoint = this.#endpoints.endpoint(sid);
+    assert(endpoint !== undefined, 'a device with ATS has the requester ID');
+    endpoint.expectWrites();
+    return deviceWindow + sid * pageBytes;
+  }
+
   /** A device that issues requests; its walker is part of the IOMMU. */
   addDmaSource(name: string, source: DmaSourceConfig, options: DmaSourceOptions = {}): void {
     const { ats = false, doorbell, iommu = this.#iommu } = options;
@@ -261,6 +272,11 @@ export class System {
       const process = `${endpoint.name} device TLB`;
       this.kernel.addProcess({ name: process, kind: 'engine', body: endpoint.invalidationStep() });
       this.agents.push({ process, column: endpoint.name });
+      if (endpoint.usesLink) {
+        const link = `${endpoint.name} link`;
+        this.kernel.addProcess({ name: link, kind: 'engine', body: endpoint.linkStep() });
+        this.agents.push({ process: link, column: endpoint.name });
+      }
     }
     if (this.config.evictionLimit > 0) {
       const eviction = new CacheEviction(this.arena, this.memory, this.trace, this.config.evictionLimit);
@@ -336,6 +352,11 @@ export class System {
   }
 
   #writeRegister(address: number, words: readonly number[]): void {
+    const function_ = this.#endpoints.endpoint((address - deviceWindow) / pageBytes);
+    if (function_ !== undefined) {
+      function_.write();
+      return;
+    }
     this.#iommuAt(address).writeRegister(address % pageBytes, words);
   }
 

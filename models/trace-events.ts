@@ -230,13 +230,8 @@ export type TraceEvent =
       readonly writable: boolean;
       readonly address: number;
     }
-  | {
-      /** The function threw an answer away, as an invalidation had come while it was on its way. */
-      readonly kind: 'translation-discarded';
-      readonly sid: number;
-      readonly pasid: number;
-      readonly iova: number;
-    }
+  /** The function threw an answer away, as an invalidation had come while it was on its way. */
+  | { readonly kind: 'translation-discarded'; readonly sid: number; readonly pasid: number; readonly iova: number }
   | {
       /** DMA by a translation the function has (AT = 10). */
       readonly kind: 'translated-request';
@@ -247,11 +242,16 @@ export type TraceEvent =
       readonly write: boolean;
     }
   | {
-      /** An ATS invalidation request has come to the function, which drops what it is about. */
-      readonly kind: 'ats-invalidation-received';
+      /** A posted message that waits on the link to a function, or comes off it; `itag` -1: a write of a CPU. */
+      readonly kind: 'link-message';
       readonly sid: number;
       readonly itag: number;
+      readonly state: 'waits' | 'arrives';
+      /** The foremost message is a request for which the function has no room: nothing passes it. */
+      readonly blocked: boolean;
     }
+  /** The function begins with an ATS invalidation request, and drops what it is about. */
+  | { readonly kind: 'ats-invalidation-received'; readonly sid: number; readonly itag: number }
   | { readonly kind: 'ats-disabled'; readonly sid: number }
   /** Of a RISC-V IOMMU the words are those of a command, 4 of them. */
   | { readonly kind: 'descriptor-fetched'; readonly slot: number; readonly words: readonly number[] }
@@ -375,6 +375,7 @@ export const traceEventFields: FieldNames<TraceEvent> = {
   'translation-completion': ['sid', 'pasid', 'iova', 'status', 'readable', 'writable', 'address'],
   'translation-discarded': ['sid', 'pasid', 'iova'],
   'translated-request': ['sid', 'pasid', 'iova', 'address', 'write'],
+  'link-message': ['sid', 'itag', 'state', 'blocked'],
   'ats-invalidation-received': ['sid', 'itag'],
   'ats-disabled': ['sid'],
   'descriptor-fetched': ['slot', 'words'],

@@ -12,8 +12,9 @@ import type { Flow } from '../sim/operation.ts';
 import { flowWith } from './flow-with.ts';
 import { defaultAts } from './format/machine-schema.ts';
 import type { World, WorldTask } from './format/schema.ts';
-import { maxTrackedEntries, parseRequesterId } from './format/task-plan.ts';
-import { type InlineDriver, inlineTask, type ToldValues } from './inline-steps.ts';
+import type { InlineStep } from './format/steps-schema.ts';
+import { allSteps, maxTrackedEntries, parseRequesterId } from './format/task-plan.ts';
+import { type Doorbells, type InlineDriver, inlineTask, type ToldValues } from './inline-steps.ts';
 import { loadsOfTask } from './task-loads.ts';
 
 /** A machine that is sealed and ready to run, with what reports need to know about it. */
@@ -151,13 +152,22 @@ export abstract class Assembly<W extends World, S extends System, D> {
     );
   }
 
+  /** Of every device that steps write to. */
+  #doorbells(steps: readonly InlineStep[]): Doorbells {
+    const { devices } = this.world.platform;
+    const rung = allSteps(steps).flatMap((step) => ('mmio' in step ? [step.mmio] : []));
+    return new Map(
+      rung.map((name) => [name, this.system.doorbellOf(parseRequesterId(devices[name]?.requesterId ?? ''))]),
+    );
+  }
+
   #bodyOf(
     name: string,
     task: Exclude<WorldTask, { dma: object } | { interrupt: object }>,
     driver: InlineDriver,
   ): (cpu: Cpu) => Flow {
     if ('steps' in task) {
-      return inlineTask(task.steps, driver, this.#toldValues(name));
+      return inlineTask(task.steps, { driver, told: this.#toldValues(name), doorbells: this.#doorbells(task.steps) });
     }
     const start = flowWith(task.flow, task.with);
     return (cpu) => start(driver.environment(cpu));

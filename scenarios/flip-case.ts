@@ -117,6 +117,7 @@ const telling: readonly TraceEvent['kind'][] = [
   'line-flushed',
   'line-evicted',
   'translation-discarded',
+  'link-message',
   'ats-invalidation-received',
   'translation-completion',
   'descriptor-fetched',

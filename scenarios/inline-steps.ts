@@ -28,14 +28,21 @@ export interface InlineRun {
   readonly driver: InlineDriver;
   readonly registers: Registers;
   readonly told: ToldValues;
+  readonly doorbells: Doorbells;
 }
 
 /** Who is told of values that loads read, by their names. */
 export type ToldValues = ReadonlyMap<string, (value: bigint) => void>;
 
+/** Addresses of the registers by which software rings devices, by their names. */
+export type Doorbells = ReadonlyMap<string, number>;
+
 /** A task written as steps in a scenario: a sequence from a mail, tried without writing TypeScript. */
-export function inlineTask(steps: readonly InlineStep[], driver: InlineDriver, told: ToldValues): (cpu: Cpu) => Flow {
-  return (cpu) => runSteps(steps, { cpu, driver, registers: new Map(), told });
+export function inlineTask(
+  steps: readonly InlineStep[],
+  world: Pick<InlineRun, 'driver' | 'told' | 'doorbells'>,
+): (cpu: Cpu) => Flow {
+  return (cpu) => runSteps(steps, { cpu, registers: new Map(), ...world });
 }
 
 type StoreStep = Extract<InlineStep, { store: object }>['store'];
@@ -59,6 +66,8 @@ function* runStep(step: InlineStep, run: InlineRun): Flow {
     }
   } else if ('fence' in step) {
     yield cpu.barrier(step.fence);
+  } else if ('mmio' in step) {
+    yield cpu.writeRegister(run.doorbells.get(step.mmio) ?? 0, 32, 1n);
   } else if ('wait' in step) {
     const { for: place, value } = step.wait;
     yield cpu.waitForWord(driver.addressOf(place), value, `${place} to become ${value}`);

@@ -23,7 +23,15 @@ export function loadsOfTask(
     if ('wait' in step) return at(step.wait.for);
     if ('if' in step) return union([ofSteps(step.do), ofSteps(step.else)]);
     if ('repeat' in step) return ofSteps(step.steps);
-    if ('store' in step || 'fence' in step || 'lock' in step || 'unlock' in step || 'begin' in step || 'end' in step) {
+    if (
+      'mmio' in step ||
+      'store' in step ||
+      'fence' in step ||
+      'lock' in step ||
+      'unlock' in step ||
+      'begin' in step ||
+      'end' in step
+    ) {
       return [];
     }
     return driver.ownLoads;

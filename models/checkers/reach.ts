@@ -172,6 +172,17 @@ export const reachMarks: readonly ReachMark[] = [
     },
   },
   {
+    name: 'link-blocked',
+    reachedWhen: 'a request to invalidate a device TLB waits on the link: the queue of the function is full',
+    attach({ trace, mark }) {
+      trace.observe('link-message', ({ blocked }) => {
+        if (blocked) {
+          mark();
+        }
+      });
+    },
+  },
+  {
     name: 'descriptor-refused',
     reachedWhen: 'the invalidation queue has stopped at a descriptor or a tail that it does not take (IQE)',
     attach({ trace, mark }) {

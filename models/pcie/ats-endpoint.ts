@@ -8,12 +8,11 @@ import type { DeviceTlbInvalidation } from '../iommu/device-tlb-port.ts';
 import type { DmaRequest } from '../iommu/dma-request.ts';
 import type { Window } from '../iommu/window.ts';
 import type { SystemTrace, TraceEvent } from '../trace-events.ts';
-import type { AtsConfig } from './ats-config.ts';
+import { type AtsConfig, maxQueueDepth } from './ats-config.ts';
 import { AtsRequest } from './ats-request.ts';
 import { DeviceTlb, type InvalidatedRange } from './device-tlb.ts';
+import { PostedLink } from './posted-link.ts';
 
-/** Invalidation requests that a function can have at once: ITags are numbers of 0 to 31 (PCIe ATS 10.3.2). */
-const queueDepth = 32;
 /** A size in pages is a power of two, as in the request itself; this one stands for every page. */
 const everyPageBits = 52;
 const everyPageCount = 2 ** everyPageBits;
@@ -29,6 +28,10 @@ const column = {
   page: 5,
   sizeBits: 7,
 } as const;
+const columnCount = 8;
+
+/** ITags are numbers of 0 to 31 (PCIe ATS 10.3.2): in their place, what stands for a write of a CPU on the link. */
+const ofWrite = -1;
 
 /** `received`: nothing is done yet. `draining`: rows are gone; waits for DMA that was translated by them. */
 const stage = { received: 0, draining: 1 } as const;
@@ -53,11 +56,16 @@ export class AtsEndpoint {
   readonly #config: AtsConfig;
   readonly #ports: AtsEndpointPorts;
   readonly #requests: AtsRequest[] = [];
+  /** Requests that the function has: no more than its Invalidate Queue Depth. */
   readonly #invalidations: Fifo;
+  readonly #link: PostedLink;
+  /** 1 once software has written to a function that waits for that. */
+  readonly #rung: Cell;
   /** Invalidation requests taken, as long as that matters. */
   readonly #taken: Cell;
   /** 1 once a translation request was answered with UR (PCIe ATS 10.2.3). */
   readonly #off: Cell;
+  readonly #moved: Channel<Extract<TraceEvent, { kind: 'link-message' }>>;
   readonly #received: Channel<Extract<TraceEvent, { kind: 'ats-invalidation-received' }>>;
   readonly #done: Channel<Extract<TraceEvent, { kind: 'invalidation-done' }>>;
   readonly #disabled: Channel<Extract<TraceEvent, { kind: 'ats-disabled' }>>;
@@ -69,9 +77,12 @@ export class AtsEndpoint {
     this.#config = config;
     this.#ports = ports;
     this.deviceTlb = new DeviceTlb(arena, trace, config.entries);
-    this.#invalidations = new Fifo(arena, `${this.name}.ats-invalidations`, queueDepth, 8);
+    this.#invalidations = new Fifo(arena, `${this.name}.ats-invalidations`, config.queueDepth, columnCount);
+    this.#link = new PostedLink(arena, this.name, columnCount);
+    this.#rung = new Cell(arena, `${this.name}.rung`);
     this.#taken = new Cell(arena, `${this.name}.ats-taken`);
     this.#off = new Cell(arena, `${this.name}.ats-off`);
+    this.#moved = trace.channel('link-message');
     this.#received = trace.channel('ats-invalidation-received');
     this.#done = trace.channel('invalidation-done');
     this.#disabled = trace.channel('ats-disabled');
@@ -79,17 +90,26 @@ export class AtsEndpoint {
 
   /** Whether an invalidation request may ever stay without an answer. */
   get canBeSilent(): boolean {
-    return !this.#config.present || this.#config.answers !== 'always';
+    const { present, answers, answersAfterDoorbell } = this.#config;
+    return !present || answers !== 'always' || answersAfterDoorbell;
   }
 
-  /** Whether the invalidation request with this ITag may stay without an answer: it was not taken. */
+  /**
+   * Whether the invalidation request with this ITag stays without an answer: it was not taken, or the write that the
+   * function waits for is behind requests for which it has no room. A write is sure to be made: scenarios see to that.
+   */
   mayStaySilent(itag: number): boolean {
-    for (let row = 0; this.canBeSilent && row < this.#invalidations.length; row += 1) {
-      if (this.#invalidations.get(row, column.itag) === itag) {
-        return false;
-      }
+    if (!this.canBeSilent) {
+      return false;
     }
-    return this.canBeSilent;
+    const isThere = hasItag(this.#invalidations, itag) || hasItag(this.#link.messages, itag);
+    return !isThere || (!this.#serves && this.#isBlocked);
+  }
+
+  /** Whether messages to the function are ever on its link for longer than the step that sends them. */
+  get usesLink(): boolean {
+    const { queueDepth, answersAfterDoorbell } = this.#config;
+    return this.#link.isUsed || answersAfterDoorbell || queueDepth < maxQueueDepth;
   }
 
   get isEnabled(): boolean {
@@ -103,25 +123,94 @@ export class AtsEndpoint {
     return added;
   }
 
-  /** An invalidation request comes; a function that is gone or hangs takes no notice. */
-  receive({ pasid, global, firstPage, pageCount, itag }: DeviceTlbInvalidation): void {
-    const { present, answers } = this.#config;
-    if (!present || answers === 'never' || this.#taken.get() === answers) {
+  /** Software writes to the function in this machine; before its processes are made. */
+  expectWrites(): void {
+    this.#link.isUsed = true;
+  }
+
+  /** A posted write of a CPU to the function: it goes onto the link, behind all that is there. */
+  write(): void {
+    if (this.#config.present) {
+      this.#link.messages.set(this.#link.push(), column.itag, ofWrite);
+      this.#note(ofWrite, 'waits');
+    }
+  }
+
+  /** An invalidation request comes, or waits on the link if there is no room, or anything before it. */
+  receive(request: DeviceTlbInvalidation): void {
+    if (this.#link.messages.length === 0 && this.#takesNoNotice) {
       return;
     }
-    if (answers !== 'always') {
-      this.#taken.set(this.#taken.get() + 1);
+    if (this.#link.messages.length === 0 && !this.#invalidations.isFull) {
+      this.#countTaken();
+      this.#fill(this.#invalidations, this.#invalidations.push(), request);
+    } else if (this.usesLink) {
+      this.#fill(this.#link.messages, this.#link.push(), request);
+      this.#note(request.itag, 'waits');
+    } else {
+      unmodelled(`more than ${maxQueueDepth} ATS invalidation requests at one function`);
     }
-    if (this.#invalidations.isFull) {
-      unmodelled(`more than ${queueDepth} ATS invalidation requests at one function`);
-    }
-    const row = this.#invalidations.push();
+  }
+
+  /** The step of the link: its foremost message reaches the function. No posted message passes another (PCIe 2.4.1). */
+  linkStep(): Operation<void> {
+    return new EngineStep('a message that the function has room for', this.#ports.link, {
+      ready: () => this.#link.messages.length > 0 && !this.#isBlocked,
+      work: () => this.#deliver(),
+    });
+  }
+
+  #fill(rows: Fifo, row: number, { pasid, global, firstPage, pageCount, itag }: DeviceTlbInvalidation): void {
     const sizeBits = pageCount < everyPageCount ? Math.log2(pageCount) : everyPageBits;
     const values = { itag, pasid, global: Number(global), page: firstPage | 0, sizeBits };
     for (const [key, value] of Object.entries(values)) {
-      this.#invalidations.set(row, column[key as keyof typeof values], value);
+      rows.set(row, column[key as keyof typeof values], value);
     }
-    this.#invalidations.set(row, column.page + 1, Math.floor(firstPage / 0x1_0000_0000));
+    rows.set(row, column.page + 1, Math.floor(firstPage / 0x1_0000_0000));
+  }
+
+  /** A function that is gone, hangs, or has had the last request that it answers. */
+  get #takesNoNotice(): boolean {
+    const { present, answers } = this.#config;
+    return !present || answers === 'never' || this.#taken.get() === answers;
+  }
+
+  #countTaken(): void {
+    if (this.#config.answers !== 'always') {
+      this.#taken.set(this.#taken.get() + 1);
+    }
+  }
+
+  /** Whether the function serves invalidation requests. */
+  get #serves(): boolean {
+    return !this.#config.answersAfterDoorbell || this.#rung.get() === 1;
+  }
+
+  /** The foremost message on the link is a request for which there is no room. */
+  get #isBlocked(): boolean {
+    const { messages } = this.#link;
+    const isRequest = messages.length > 0 && messages.get(0, column.itag) !== ofWrite;
+    return isRequest && this.#invalidations.isFull && !this.#takesNoNotice;
+  }
+
+  #deliver(): void {
+    const itag = this.#link.messages.get(0, column.itag);
+    if (itag === ofWrite) {
+      this.#rung.set(Number(this.#config.answersAfterDoorbell));
+      this.#link.drop();
+    } else if (this.#takesNoNotice) {
+      this.#link.drop();
+    } else {
+      this.#countTaken();
+      this.#link.moveTo(this.#invalidations);
+    }
+    this.#note(itag, 'arrives');
+  }
+
+  #note(itag: number, state: 'waits' | 'arrives'): void {
+    if (this.#moved.active) {
+      this.#moved.emit({ kind: 'link-message', sid: this.sid, itag, state, blocked: this.#isBlocked });
+    }
   }
 
   /** The step of the engine that serves invalidation requests, in any order: nothing orders their answers. */
@@ -164,7 +253,7 @@ export class AtsEndpoint {
   }
 
   #isMovable(row: number): boolean {
-    return this.#invalidations.get(row, column.waitsFor) === 0;
+    return this.#serves && this.#invalidations.get(row, column.waitsFor) === 0;
   }
 
   #serveOne(context: StepContext): void {
@@ -232,4 +321,13 @@ export class AtsEndpoint {
       pageCount: 2 ** at(column.sizeBits),
     };
   }
+}
+
+function hasItag(rows: Fifo, itag: number): boolean {
+  for (let row = 0; row < rows.length; row += 1) {
+    if (rows.get(row, column.itag) === itag) {
+      return true;
+    }
+  }
+  return false;
 }

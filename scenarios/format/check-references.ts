@@ -1,5 +1,6 @@
 import { checkers, kernelRules } from '../../models/checkers/checkers.ts';
 import { reachMarks } from '../../models/checkers/reach.ts';
+import { checkDoorbells } from './check-doorbells.ts';
 import { checkFlow } from './check-flow.ts';
 import { checkInterrupts } from './check-interrupts.ts';
 import { atsHint } from './check-invalidations.ts';
@@ -17,6 +18,7 @@ export function checkReferences(world: World): readonly Problem[] {
   const problems = [
     ...(isRiscv(world) ? checkRiscvMachine(world) : [...checkVtdMachine(world), ...checkInterrupts(world)]),
     ...Object.entries(world.tasks).flatMap(([name, task]) => checkTask(world, name, task)),
+    ...checkDoorbells(world),
     ...checkForbidden(world),
   ];
   if (problems.length > 0) {

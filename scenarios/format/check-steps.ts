@@ -1,4 +1,5 @@
 import { closest } from '../../diagnostics/diagnostic.ts';
+import { checkWrite } from './check-doorbells.ts';
 import { checkFlow } from './check-flow.ts';
 import { riscvStepRules } from './check-riscv-steps.ts';
 import { vtdStepRules } from './check-vtd-steps.ts';
@@ -44,6 +45,9 @@ function checkStep(step: InlineStep, scope: StepScope): readonly Problem[] {
     return BigInt(value) < 1n << BigInt(bits)
       ? []
       : [wrong([...path, 'store', 'value'], `the value needs more than ${bits} bits`, bitsHint(bits))];
+  }
+  if ('mmio' in step) {
+    return checkWrite(world, step.mmio, [...path, 'mmio']);
   }
   if ('flow' in step) {
     return checkFlow(world, { name: step.flow, values: step.with, path });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { memoryModelNames } from '../../models/memory/memory-model.ts';
+import { maxQueueDepth } from '../../models/pcie/ats-config.ts';
 import { bareName, ns } from './scalar-schemas.ts';
 
 /** What every machine has, whatever its IOMMU is. */
@@ -17,7 +18,9 @@ export const timing = z.strictObject({
     .default({ minNs: 0, maxNs: 1000 })
     .describe('From one quantum of an entry, or one doubleword of a context, to the next.'),
   access: window.default({ minNs: 1, maxNs: 2000 }).describe('From the translation to the access of memory.'),
-  link: window.default({ minNs: 1, maxNs: 2000 }).describe('One ATS message between a device and the IOMMU.'),
+  link: window
+    .default({ minNs: 1, maxNs: 2000 })
+    .describe('One ATS message between a device and the IOMMU, or one write of a CPU to a device.'),
   descriptorFetch: window.default({ minNs: 20, maxNs: 1000 }).describe('Fetch of one descriptor or command.'),
   invalidation: window.default({ minNs: 10, maxNs: 5000 }).describe('Execution of one invalidation, wait or command.'),
   deviceTlbTimeout: window
@@ -31,6 +34,18 @@ const atsConfig = z.strictObject({
     .union([z.enum(['always', 'never']), z.int().min(1).max(1000)])
     .default('always')
     .describe('Which invalidation requests the function answers; a number: the first ones only, then none.'),
+  queueDepth: z
+    .int()
+    .min(1)
+    .max(maxQueueDepth)
+    .default(maxQueueDepth)
+    .describe(
+      'Invalidate Queue Depth: requests it has at once; others wait on the link, and so do writes behind them.',
+    ),
+  answersAfterDoorbell: z
+    .boolean()
+    .default(false)
+    .describe('It serves invalidation requests only once software has written to it (step mmio).'),
   marksInFlight: z
     .boolean()
     .default(true)

@@ -46,6 +46,7 @@ function simpleSteps<P extends z.ZodType, T extends z.ZodType, const O extends r
       }),
     }),
     z.strictObject({ end: z.strictObject({ entry: place, target }) }),
+    z.strictObject({ mmio: name.describe('Device with ats: one posted write to it (writel).') }),
     z.strictObject({ flow: z.string(), with: flowArguments }),
   ] as const;
 }

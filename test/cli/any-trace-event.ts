@@ -40,6 +40,8 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   page: fc.integer({ min: 0, max: 2 ** 40 }),
   pages: fc.constantFrom(0, 1, 512),
   itag: fc.integer({ min: 0, max: 31 }),
+  state: fc.constantFrom('waits', 'arrives'),
+  blocked: fc.boolean(),
   result: fc.constantFrom('done', 'open', 'unknown'),
   index: fc.integer({ min: -1, max: 0xffff }),
   indexMask: fc.integer({ min: 0, max: 31 }),

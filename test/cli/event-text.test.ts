@@ -212,6 +212,19 @@ const texts: readonly (readonly [TraceEvent, string])[] = [
     { kind: 'translated-request', sid: 0x10, pasid: 1, iova: 0x1010, address: 0x5010, write: true },
     'translated request: write to 0x5010 (page1+0x10)',
   ],
+  [
+    { kind: 'link-message', sid: 0x10, itag: 3, state: 'waits', blocked: true },
+    'queue of 00:02.0 is full: request with ITag 3 waits on the link',
+  ],
+  [
+    { kind: 'link-message', sid: 0x10, itag: -1, state: 'waits', blocked: true },
+    'queue of 00:02.0 is full: write waits on the link',
+  ],
+  [{ kind: 'link-message', sid: 0x10, itag: -1, state: 'waits', blocked: false }, 'write to 00:02.0 is on the link'],
+  [
+    { kind: 'link-message', sid: 0x10, itag: 3, state: 'arrives', blocked: true },
+    'request with ITag 3 comes off the link',
+  ],
   [{ kind: 'ats-invalidation-received', sid: 0x10, itag: 3 }, 'invalidation request, ITag 3'],
   [{ kind: 'ats-disabled', sid: 0x10 }, 'ATS off: a translation request was unsupported'],
   [

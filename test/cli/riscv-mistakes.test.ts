@@ -520,6 +520,49 @@ describe('inline steps beside a RISC-V IOMMU with a mistake', () => {
       ],
     ],
     [
+      'a queue of a function that has no depth, or more than there are ITags',
+      withRiscv(
+        '"00:02.0" }',
+        '"00:02.0", ats: { queueDepth: 0 } }, disk: { requesterId: "00:03.0", ats: { queueDepth: 33 } }',
+      ),
+      [
+        'FILE:6:64: error: "queueDepth" must be at least 1, got 0',
+        'FILE:6:122: error: "queueDepth" must be at most 32, got 33',
+      ],
+    ],
+    [
+      'writes to devices that are not there, or take none',
+      withSteps('{ mmio: nik }', '{ if: { value: x, equals: 1 }, do: [{ mmio: nic }] }'),
+      [
+        'FILE:12:36: error: unknown device "nik"',
+        '  hint: did you mean "nic"?',
+        'FILE:12:58: error: no load here gives "x"',
+        '  hint: add "load: { from: ..., as: x }"',
+        'FILE:12:87: error: "nic" has no ATS: nothing here depends on a write to it',
+        '  hint: set platform.devices.nic.ats: true',
+      ],
+    ],
+    [
+      'a function that waits for a write that nobody makes',
+      withRiscv('"00:02.0" }', '"00:02.0", ats: { answersAfterDoorbell: true } }'),
+      [
+        'FILE:6:74: error: no task is sure to write to "nic" without waiting for anything before',
+        '  hint: let a task begin with "mmio: nic", or set answers: never',
+      ],
+    ],
+    [
+      'a function that waits for a write that itself may wait for it',
+      withSteps(
+        '{ submit: [{ ats-inval: { device: nic } }, { iofence: {} }] }',
+        '{ passed: 0 }',
+        '{ mmio: nic }',
+      ).replace('"00:02.0" }', '"00:02.0", ats: { answersAfterDoorbell: true } }'),
+      [
+        'FILE:6:74: error: no task is sure to write to "nic" without waiting for anything before',
+        '  hint: let a task begin with "mmio: nic", or set answers: never',
+      ],
+    ],
+    [
       'a flush',
       withSteps('{ flush: nic.dc }'),
       [

@@ -5,6 +5,7 @@ import type { RunRecord } from '../../scenarios/report.ts';
 import { replayCase, runCase } from '../../scenarios/run-case.ts';
 
 interface Parts {
+  readonly memory?: string;
   readonly iommu?: string;
   readonly device?: string;
   readonly domains?: string;
@@ -12,11 +13,11 @@ interface Parts {
   readonly tasks: string;
 }
 
-function scenario({ iommu = '', device = '', domains, start, tasks }: Parts): ScenarioCase {
+function scenario({ memory = 'sc', iommu = '', device = '', domains, start, tasks }: Parts): ScenarioCase {
   const yaml = `title: a world
 source: test
 platform:
-  memory: sc
+  memory: ${memory}
   memoryPages: 128
   iommu: { model: riscv${iommu} }
   devices: { nic: { requesterId: "01:02.0"${device} } }
@@ -228,6 +229,15 @@ describe('inline steps beside a RISC-V IOMMU', () => {
         source: 'RISC-V IOMMU, ATS.INVAL and IOFENCE.C (cmd_to)',
       }),
     );
+  });
+
+  it.each(['sc', 'x86-tso', 'rvwmo'])('write to a device, which gets that in a later step, under %s', (memory) => {
+    const tasks = '{ handler: { cpu: 0, steps: [{ mmio: nic }, { repeat: 2, steps: [{ mmio: nic }] }] } }';
+    const record = recordOf({ memory, device: ', ats: true', iommu: ', levels: 2', tasks });
+    const states = eventsOf(record, 'link-message').map(({ itag, state, blocked }) => `${itag} ${state} ${blocked}`);
+    expect(states.filter((state) => state === '-1 waits false')).toHaveLength(3);
+    expect(states.filter((state) => state === '-1 arrives false')).toHaveLength(3);
+    expect([states.length, states[0], states[5]]).toEqual([6, '-1 waits false', '-1 arrives false']);
   });
 
   it('make a page the memory of a second domain by a PTE that leads there', () => {

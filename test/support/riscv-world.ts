@@ -92,6 +92,7 @@ export class RiscvWorld {
   readonly config: RiscvConfig;
   readonly queueAddress: number;
   readonly directory: number;
+  readonly #bus = new EndpointBus();
   readonly #pages = new Map<string, number>();
   #nextPage = 1;
   readonly #ddtp: DirectoryPointer;
@@ -123,7 +124,7 @@ export class RiscvWorld {
     this.registry = new EntryRegistry(this.arena, this.memory, this.trace, 16);
     this.queueAddress = this.page('command queue');
     this.directory = this.page('device directory');
-    const bus = new EndpointBus();
+    const bus = this.#bus;
     const { arena, kernel, memory, registry, trace, queueAddress } = this;
     const ports = { arena, kernel, memory, registry, trace, deviceTlbs: bus, queueAddress };
     this.iommu = new RiscvIommu(this.config, ports);
@@ -141,6 +142,9 @@ export class RiscvWorld {
     for (const endpoint of bus.list()) {
       const name = `${endpoint.name} device TLB`;
       kernel.addProcess({ name, kind: 'engine', body: endpoint.invalidationStep() });
+      if (endpoint.usesLink) {
+        kernel.addProcess({ name: `${endpoint.name} link`, kind: 'engine', body: endpoint.linkStep() });
+      }
     }
     this.#seen = sketch.watch?.(this);
     registry.announce();
@@ -218,6 +222,11 @@ export class RiscvWorld {
   /** A write of a register. */
   register(name: keyof typeof riscvRegister, ...words: number[]): Operation<void> {
     return new Act(`write of ${name}`, () => this.iommu.writeRegister(riscvRegister[name], words));
+  }
+
+  /** A posted write to a function that answers after one. */
+  ring(device: number): Operation<void> {
+    return new Act(`write to device ${device}`, () => this.#bus.endpoint(device)?.write());
   }
 
   peek(name: keyof typeof riscvRegister): number {
@@ -346,7 +355,15 @@ export function leafWords(address: number, flags: PageTableEntryValues = {}): Ui
   return encodePageTableEntry({ valid: 1, read: 1, write: 1, user: 1, accessed: 1, dirty: 1, address, ...flags });
 }
 
-const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
+const wellBehaved: AtsConfig = {
+  entries: 1,
+  answers: 'always',
+  queueDepth: 32,
+  answersAfterDoorbell: false,
+  marksInFlight: true,
+  waitsForDma: true,
+  present: true,
+};
 
 /** Index of an entry; the top table of a second stage has 2048, and addresses below it fit 512 in these tests. */
 function indexOf(iova: number, level: number, isTop: boolean): number {

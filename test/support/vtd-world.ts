@@ -322,7 +322,15 @@ function build(parts: WorldParts, sketch: WorldSketch): readonly Owner[] {
   return owners;
 }
 
-const wellBehaved: AtsConfig = { entries: 1, answers: 'always', marksInFlight: true, waitsForDma: true, present: true };
+const wellBehaved: AtsConfig = {
+  entries: 1,
+  answers: 'always',
+  queueDepth: 32,
+  answersAfterDoorbell: false,
+  marksInFlight: true,
+  waitsForDma: true,
+  present: true,
+};
 
 function addDevice(
   { system, vtd, page, write }: WorldParts,

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { invalidationTimeout } from '../../../models/checkers/invalidation-timeout.ts';
 import { lostInvalidation } from '../../../models/checkers/lost-invalidation.ts';
 import type { QueueGeneration } from '../../../models/linux/vtd/queue-fault-check.ts';
+import type { TraceEvent } from '../../../models/trace-events.ts';
+import { Delay, Note } from '../../../sim/operation.ts';
 import type { EndpointSketch } from '../../support/test-endpoints.ts';
 import { invalidate, type RingEntry } from '../../support/vtd-queue.ts';
 import { nic, type VtdRun, type VtdWorld, vtdWorld } from '../../support/vtd-world.ts';
@@ -45,6 +47,35 @@ describe('invalidation-timeout', () => {
         },
       ],
     });
+  });
+
+  it('says of a function whose queue is full that it is, and of no other', () => {
+    const blocked = (sid: number) => ({ kind: 'link-message', sid, itag: 1, state: 'waits', blocked: true }) as const;
+    const moves = (sid: number) => ({ kind: 'link-message', sid, itag: 1, state: 'arrives', blocked: false }) as const;
+    const saidAfter = (...events: readonly TraceEvent[]): string => {
+      const world = vtdWorld({
+        checkers: [invalidationTimeout],
+        tasks: {
+          *driver({ system }) {
+            yield new Delay(1, 1, 'a time-out');
+            yield new Note('events', () => {
+              for (const event of [...events, { kind: 'device-tlb-timeout', sid: nic, itag: 0 } as const]) {
+                system.trace.channel(event.kind).emit(event as never);
+              }
+            });
+          },
+        },
+      });
+      const [violation] = world.runWith(1).outcome.violations;
+      return (
+        violation?.message.slice('nic did not answer the invalidation request with ITag 0 in time'.length) ?? 'nothing'
+      );
+    };
+    expect(saidAfter(blocked(nic))).toBe(': its queue is full, and nothing on the link reaches it');
+    expect(saidAfter(blocked(nic), moves(nic + 8))).toBe(': its queue is full, and nothing on the link reaches it');
+    expect(saidAfter(blocked(nic), moves(nic))).toBe('');
+    expect(saidAfter(blocked(nic + 8))).toBe('');
+    expect(saidAfter()).toBe('');
   });
 
   it('is not broken by one that is answered', () => {

@@ -55,6 +55,14 @@ function submits(batch: readonly RingEntry[], endpoints: EndpointSketch): WorldS
   };
 }
 
+const bursts: WorldSketch = {
+  tasks: {
+    *driver({ cpu, vtd }) {
+      yield* vtd.queue.submitSync(cpu, [invalidate.deviceTlb(), invalidate.deviceTlb()]);
+    },
+  },
+};
+
 const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: Case }>> = {
   'fetch-overlaps-update': {
     reached: {
@@ -116,6 +124,10 @@ const cases: Readonly<Record<string, { readonly reached: Case; readonly missed: 
   'invalidation-answered': {
     reached: { world: submits([invalidate.deviceTlb()], { [nic]: 1 }), schedule: driverFirst },
     missed: { world: submits([invalidate.iotlb()], { [nic]: 1 }), schedule: driverFirst },
+  },
+  'link-blocked': {
+    reached: { world: { ...bursts, ats: { queueDepth: 1 } }, schedule: driverFirst },
+    missed: { world: { ...bursts, ats: { queueDepth: 2 } }, schedule: driverFirst },
   },
   'descriptor-refused': {
     reached: { world: submits([refused], {}), schedule: driverFirst },

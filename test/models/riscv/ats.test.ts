@@ -253,6 +253,51 @@ describe('ATS.INVAL', () => {
   });
 });
 
+describe('ATS.INVAL to a function with room for one that answers after a write', () => {
+  /** How often each thing has happened when the run is at rest, over every schedule. */
+  function ends(commands: readonly Uint32Array[], config: Partial<RiscvConfig> = {}, ats: object = {}) {
+    const world = new RiscvWorld({
+      config: { itags: 2, ...config },
+      ats: { [device]: { queueDepth: 1, answersAfterDoorbell: true, ...ats } },
+      tasks: {
+        driver: (w) => w.submit(0, commands),
+        *handler(w) {
+          yield w.ring(device);
+        },
+      },
+      watch(w) {
+        const kinds = ['device-tlb-completion', 'device-tlb-timeout', 'fence-done', 'queue-error'] as const;
+        const cells = kinds.map((kind) => w.cell(kind));
+        for (const [i, kind] of kinds.entries()) {
+          w.trace.observe(kind, () => cells[i]?.set((cells[i]?.get() ?? 0) + 1));
+        }
+        return () => {
+          const [answers, late, fences, errors] = cells.map((cell) => cell.get());
+          return `${answers} answers, ${late} time-outs, ${fences} fences, ${errors} errors`;
+        };
+      },
+    });
+    return [...world.explore()].sort();
+  }
+  const good = '2 answers, 0 time-outs, 1 fences, 0 errors';
+
+  it('is never answered if another one keeps the write from the function', () => {
+    expect(ends([inval(), inval(), fence])).toEqual(['0 answers, 2 time-outs, 0 fences, 1 errors', good]);
+  });
+
+  it('is answered where there is a fence behind each', () => {
+    expect(ends([inval(), fence, inval(), fence])).toEqual(['2 answers, 0 time-outs, 2 fences, 0 errors']);
+  });
+
+  it.each<readonly [string, Partial<RiscvConfig>, object]>([
+    ['the IOMMU has one ITag', { itags: 1 }, {}],
+    ['the function has room for both', {}, { queueDepth: 2 }],
+    ['the function waits for no write', {}, { answersAfterDoorbell: false }],
+  ])('is answered where %s', (_, config, ats) => {
+    expect(ends([inval(), inval(), fence], config, ats)).toEqual([good]);
+  });
+});
+
 describe('unmapping under ATS', () => {
   /** Whether DMA reaches a page after software was told that it is out of use. */
   function afterUnmap(
