@@ -90,7 +90,7 @@ describe('the same campaign gives the same bytes', () => {
 });
 
 describe('a model that looks at the clock', () => {
-  const model = 'models/vtd/request-end';
+  const model = 'models/iommu/request-end';
   const line = 'const address = this.output;';
   /** Two runs of one seed are less than a millisecond apart, so the clock alone would differ now and then only. */
   const planted = 'const address = this.output + ((Date.now() + counter++) % 64) * 4096;';
@@ -114,7 +114,7 @@ describe('a model that looks at the clock', () => {
     const source = readFileSync(path, 'utf8').replace(line, 'const address = this.output + Date.now();');
     const { violations } = checkArchitecture(new Map([[`${model}.ts`, source]]));
     expect(violations.join('\n')).toMatch(
-      /^models\/vtd\/request-end\.ts:\d+:\d+: Date\.now is banned, use the kernel clock$/m,
+      /^models\/iommu\/request-end\.ts:\d+:\d+: Date\.now is banned, use the kernel clock$/m,
     );
   });
 });
