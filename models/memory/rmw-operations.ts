@@ -27,7 +27,8 @@ abstract class Modify<T> extends CpuOperation<T> {
   constructor(cpu: CpuCore, place: { address: number; wordCount: number }, name: RmwName) {
     super(cpu);
     this.#meaning = rmwMeaning(name, cpu.ports.memoryModel);
-    this.request = { ...place, order: this.#meaning.order, addressFrom: 0, dataFrom: 0, into: 0 };
+    const { address, wordCount } = place;
+    this.request = { address, wordCount, order: this.#meaning.order, addressFrom: 0, dataFrom: 0, into: 0 };
   }
 
   override ready(): boolean {
