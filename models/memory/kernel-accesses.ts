@@ -129,7 +129,8 @@ const rmws = {
   release: {
     sc: atOnce,
     'x86-tso': locked,
-    rvwmo: { instruction: 'fence rw,w; lr; sc', before: fenceOf(read | write, write), order: relaxed },
+    // The fence has to be over before the write, which is at once: as a release it waits for the earlier stores.
+    rvwmo: { instruction: 'fence rw,w; lr; sc', before: fenceOf(read | write, write), order: portableRelease },
     armv8: { instruction: 'casl, swpl, ldaddl', order: release },
     portable: { instruction: inCommon, order: portableRelease },
   },
