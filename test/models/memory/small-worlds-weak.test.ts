@@ -45,6 +45,10 @@ describe('message passing: store x, store y | load y as r0, load x as r1', () =>
       yield cpu.store64(x, 1n);
       yield cpu.compareExchange(y, { widthBits: 64, expected: 0n, desired: 1n, order: 'relaxed' });
     },
+    *releaseCmpxchg(cpu) {
+      yield cpu.store64(x, 1n);
+      yield cpu.compareExchange(y, { widthBits: 64, expected: 0n, desired: 1n, order: 'release' });
+    },
     // The unlock is a release of everything before it.
     *unlock(cpu) {
       yield cpu.lock(0x180, 'l');
@@ -87,7 +91,7 @@ describe('message passing: store x, store y | load y as r0, load x as r1', () =>
 
   // r0 = 1 with r1 = 0 is the message without what it announces; the other three are always there.
   const fine = ['0 0', '0 1', '1 1'];
-  const ordered = ['wmb', 'dmaWmb', 'release', 'cmpxchg', 'unlock'];
+  const ordered = ['wmb', 'dmaWmb', 'release', 'cmpxchg', 'releaseCmpxchg', 'unlock'];
 
   it.each(weak)('is safe only where both halves are ordered (%s)', (model) => {
     for (const writer of Object.keys(writers)) {
