@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadScenario } from '../../../scenarios/load-scenario.ts';
+import { loadScenario, type ScenarioCase } from '../../../scenarios/load-scenario.ts';
 import { runCase } from '../../../scenarios/run-case.ts';
 
 const table = '"a.table[0x201000]"';
@@ -22,9 +22,9 @@ tasks:
 cases:
   only: { expect: holds }
 `;
-  const [only] = loadScenario('sizes.yaml', new TextEncoder().encode(yaml)).cases;
-  expect(only).toBeDefined();
-  const report = runCase(only as NonNullable<typeof only>, {
+  const { cases } = loadScenario('sizes.yaml', new TextEncoder().encode(yaml));
+  expect(cases.map(({ name }) => name)).toEqual(['only']);
+  const report = runCase(cases[0] as ScenarioCase, {
     strategy: 'random',
     runs: 1,
     firstSeed: 1n,
