@@ -210,6 +210,7 @@ export class ViewCore implements Core, HistoryReader {
       isRelease,
       isRcsc: order.store === 'release-rcsc',
       isRmw: true,
+      passesWritten: !this.#history.isMultiCopyAtomic && queued !== -1 && this.#queue.passesWritten(queued),
       view,
       read,
       released: join(passed, isRelease ? knowledge.released : noView),
@@ -377,9 +378,9 @@ export class ViewCore implements Core, HistoryReader {
   }
 
   /** A release passes on what was known when it was issued, and the own writes before it, which have all arrived. */
-  #passedOnBy({ isRelease, released }: QueuedWrite): View {
+  #passedOnBy({ isRelease, passesWritten, released }: QueuedWrite): View {
     const { passedOn, written } = this.#knowledge;
-    return join(join(released, passedOn), isRelease ? written : noView);
+    return join(join(released, passedOn), isRelease || passesWritten === true ? written : noView);
   }
 
   #isHeldByAnother(address: number, wordCount: number): boolean {

@@ -22,14 +22,16 @@ const column = {
 } as const;
 const maxWords = 16;
 
-/** `isRmw`: the place is this CPU's until the write has arrived. `blocksLoads`, `blocksInput`: a fence came after it. */
-const flag = { release: 1, rcsc: 2, rmw: 4, blocksLoads: 8, blocksInput: 16 } as const;
+/** `passesWritten`: see QueuedWrite. `isRmw`: the place is this CPU's until the write has arrived. `blocksLoads`, `blocksInput`: a fence came after it. */
+const flag = { release: 1, rcsc: 2, rmw: 4, blocksLoads: 8, blocksInput: 16, passesWritten: 32 } as const;
 
 export interface QueuedWrite {
   readonly access: Access;
   readonly isRelease: boolean;
   readonly isRcsc: boolean;
   readonly isRmw: boolean;
+  /** Without multi-copy atomicity: it passes on what a release passes on, as it has read one from this buffer. */
+  readonly passesWritten?: boolean;
   readonly view: View;
   /** Of a read-modify-write: what its read knew. */
   readonly read: View;
@@ -68,7 +70,8 @@ export class WriteQueue {
     return writes >= this.#capacity;
   }
 
-  push({ access, isRelease, isRcsc, isRmw, view, read, released, status }: QueuedWrite): void {
+  push(write: QueuedWrite): void {
+    const { access, isRelease, isRcsc, isRmw, passesWritten, view, read, released, status } = write;
     const { kind, address, words } = access;
     assert(words.length <= maxWords, 'a store fits an entry of the store buffer');
     const entries = this.#entries;
@@ -76,7 +79,11 @@ export class WriteQueue {
     entries.set(row, column.kind, kindOf[kind]);
     entries.set(row, column.address, address);
     entries.set(row, column.wordCount, words.length);
-    const flags = (isRelease ? flag.release : 0) | (isRcsc ? flag.rcsc : 0) | (isRmw ? flag.rmw : 0);
+    const flags =
+      (isRelease ? flag.release : 0) |
+      (isRcsc ? flag.rcsc : 0) |
+      (isRmw ? flag.rmw : 0) |
+      (passesWritten === true ? flag.passesWritten : 0);
     entries.set(row, column.flags, flags);
     this.#setView(row, column.view, view);
     this.#setView(row, column.released, released);
@@ -198,6 +205,7 @@ export class WriteQueue {
       isRelease: (flags & flag.release) !== 0,
       isRcsc: (flags & flag.rcsc) !== 0,
       isRmw: (flags & flag.rmw) !== 0,
+      passesWritten: (flags & flag.passesWritten) !== 0,
       view: this.view(row),
       read: this.readOf(row),
       released: this.#view(row, column.released),
@@ -264,6 +272,11 @@ export class WriteQueue {
   /** Of a read-modify-write: what its read knew. */
   readOf(row: number): View {
     return this.#view(row, column.read);
+  }
+
+  /** A release, or what passes on as one does. */
+  passesWritten(row: number): boolean {
+    return (this.#flags(row) & (flag.release | flag.passesWritten)) !== 0;
   }
 
   releasedBy(row: number): View {

@@ -24,3 +24,15 @@ it.each(['WRITE_ONCE(*x, 3);', 'xchg_relaxed(x, 3);'])(
     expect(lastThread(bystander)).toEqual(['0 0', '0 1', '0 3', '2 1', '2 3']);
   },
 );
+
+it('an atomic that takes an own release from the store buffer passes on what that passes on', () => {
+  const text = `C MP+release-rmw
+{}
+P0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_store_release(y, 2); int r0 = xchg_relaxed(y, 5); }
+P1(int *x, int *y) { int r0 = smp_load_acquire(y); int r1 = READ_ONCE(*x); }
+exists (1:r0=5 /\\ 1:r1=0)
+`;
+  const read = parseLitmus(text, 'release-rmw.litmus');
+  if ('problems' in read) throw new Error(read.problems[0]?.message);
+  expect(exploreLitmus(read.test, 'non-mca').verdict).toBe('Never');
+});
